@@ -1,0 +1,193 @@
+"""The command line: arguments in, exit status out. What a command does is in ``commands``; only this module exits."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from chaos import __version__
+from chaos.commands import COMMANDS, Status
+from chaos.errors import MissingPart, UsageError
+from chaos.plan import Profile
+
+EPILOG = """exit status: 0 all pass; 1 some fail; 2 none fails, some are unreached or unknown; 64 wrong usage;
+69 the target does not start even without a fault; 70 a defect of chaos; 130 interrupted"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our exit status and the nearest word for a mistyped one."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
+
+
+def _number_above_zero(what: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}; a number above 0 would be right")
+        return number
+    return parse
+
+
+def _count(what: str) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < 1:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}; 1 or more would be right")
+        return int(text)
+    return parse
+
+
+def _list_of(parse: Callable[[str], object]) -> Callable[[str], tuple[object, ...]]:
+    return lambda text: tuple(dict.fromkeys(parse(word.strip()) for word in text.split(",")))
+
+
+def _backend(text: str) -> str:
+    known = ("eventlet", "threading", "-")
+    if text not in known:
+        near = difflib.get_close_matches(text, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else "; eventlet or threading would be right"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a backend{hint}")
+    return text
+
+
+def _add_target(parser: argparse.ArgumentParser, *, default: str | None = "scheduler") -> None:
+    parser.add_argument("target", nargs="?", default=default, metavar="TARGET",
+                        help="package.module:callable, a console script, a path, or a name from chaos.toml "
+                             "(default: the sample scheduler); its own arguments follow after --")
+    _add_start(parser)
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--python", metavar="PATH", help="the Python that runs the target (default: this one)")
+    parser.add_argument("--deadline", type=_number_above_zero("a time in seconds"), metavar="S",
+                        help="seconds that a start may take after its fault (default: 10)")
+    parser.add_argument("--grace", type=_number_above_zero("a time in seconds"), metavar="S", default=8.0,
+                        help="seconds that a stop may take (default: 8)")
+
+
+def _add_variants(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", type=_list_of(_backend), default=(), metavar="B[,B]",
+                        help="eventlet, threading or both (default: all that the target has)")
+    parser.add_argument("--workers", type=_list_of(_count("workers")), default=(), metavar="N[,N]",
+                        help="numbers of workers (default: the target's, 1,2 for the sample)")
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", choices=[profile.value for profile in Profile], default=Profile.DEFAULT.value,
+                        help="how much is tried (default: %(default)s)")
+    parser.add_argument("--only", action="append", default=[], metavar="GLOB",
+                        help="only cases whose id matches; may be given again")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_count("jobs"), default=os.cpu_count() or 1, metavar="N",
+                        help="cases at a time (default: one a processor)")
+    parser.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
+                        help="where reports go (default: %(default)s)")
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="chaos", description="Break one thing in a service launcher's start, watch from outside, and "
+                    "say whether it exits cleanly instead of hanging or crashing silently.", epilog=EPILOG,
+                    allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"chaos {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, required=True)
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, allow_abbrev=False, epilog=EPILOG)
+
+    sweep = add("sweep", "the main job: baseline, plan, run, judge, report")
+    for part in (_add_target, _add_variants, _add_plan, _add_run):
+        part(sweep)
+    sweep.add_argument("--seed", type=int, default=0, help="seed of generated values (default: 0)")
+    sweep.add_argument("--cold", action="store_true", help="a fresh interpreter a case (so far the only way)")
+    check = add("check", "start it once with no fault, stop it once it serves, and judge that")
+    for part in (_add_target, _add_variants):
+        part(check)
+    check.add_argument("--out", type=Path, default=None, metavar="DIR", help="write reports there as well")
+    run = add("run", "run one or more cases, with a timeline")
+    run.add_argument("case_ids", nargs="+", metavar="CASE_ID")
+    _add_start(run)
+    run.add_argument("--out", type=Path, default=None, metavar="DIR", help="write reports there as well")
+    repro = add("repro", "run one case again in full detail: reproduced, not reproduced or diverged")
+    repro.add_argument("case_ids", nargs=1, metavar="CASE_ID")
+    _add_start(repro)
+    repro.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
+                       help="the report to compare with, where it holds the case (default: %(default)s)")
+    sites = add("sites", "the sites of a good start, in order, with hits")
+    for part in (_add_target, _add_variants):
+        part(sites)
+    sites.add_argument("--all", action="store_true", help="every site that chaos knows by name; nothing is run")
+    planned = add("plan", "the cases of a sweep, without running them (the baseline is run, to find the sites)")
+    for part in (_add_target, _add_variants, _add_plan):
+        part(planned)
+    compare = add("compare", "two reports: new, fixed and still failing cases, and changed outcomes")
+    compare.add_argument("old", type=Path, metavar="OLD")
+    compare.add_argument("new", type=Path, nargs="?", metavar="NEW")
+    compare.add_argument("--backends", action="store_true", help="one report's eventlet half against its threading half")
+    judge = add("judge", "judge the observations of a report again; nothing is run")
+    judge.add_argument("report", type=Path, metavar="REPORT")
+    return parser
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """What stands behind the first ``--`` is the target's, word for word."""
+    words = list(argv)
+    split = words.index("--") if "--" in words else len(words)
+    if split and words[0] not in COMMANDS and not words[0].startswith("-"):
+        near = difflib.get_close_matches(words[0], COMMANDS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(COMMANDS)} would be right"
+        raise UsageError(f"unknown command {words[0]!r}; {hint}")
+    options = _parser().parse_args(words[:split])
+    options.args = tuple(words[split + 1:])
+    return options
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM and SIGHUP end a sweep as Ctrl-C does: everything started is ended, what was finished is reported."""
+    raise KeyboardInterrupt
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status of docs/contract.md; a traceback only for a defect of chaos itself."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        options = _parsed(sys.argv[1:] if argv is None else argv)
+        return COMMANDS[options.command](options)
+    except UsageError as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return Status.USAGE
+    except MissingPart as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return Status.UNAVAILABLE
+    except KeyboardInterrupt:
+        print("chaos: interrupted", file=sys.stderr)
+        return Status.INTERRUPTED
+    except BrokenPipeError:     # the reader of our output has gone (``chaos plan | head``): nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Status.PASS
+    except OSError as error:
+        print(f"chaos: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        return Status.DEFECT
+    except Exception:
+        print("chaos: a defect of chaos itself, not of the target; please report it with what follows",
+              file=sys.stderr)
+        traceback.print_exc()
+        return Status.DEFECT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,354 @@
+"""What each command does, from parsed options to an exit status. Prints; never exits, never judges."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import enum
+import os
+import sys
+import tempfile
+import textwrap
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from chaos.actions import BY_WORD, ActionError, told
+from chaos.caseid import CaseIdError, format_case, parse_case
+from chaos.catalog import BY_NAME, SITES
+from chaos.compare import backends_against_each_other, compared
+from chaos.errors import UsageError
+from chaos.events import CaseFinished, CaseRejudged, Event, Planned, SweepFinished, SweepStarted, VariantReady
+from chaos.judge import judge
+from chaos.model import Case, Grade, Judged, Variant
+from chaos.plan import Profile
+from chaos.prepare import Timing, request_for
+from chaos.report.consumer import Consumer
+from chaos.report.explain import ended, explain
+from chaos.report.html import html_report
+from chaos.report.journal import Journal
+from chaos.report.jsonfile import json_report, read_report
+from chaos.report.junit import junit_report
+from chaos.report.terminal import Terminal
+from chaos.runner.pool import Pool
+from chaos.sweep import Options, healthy, planned, run_baselines, sweep, variants_of
+from chaos.target import Target, entries, resolve
+
+
+class Status(enum.IntEnum):
+    """Exit statuses; see docs/contract.md."""
+
+    PASS = 0
+    FAIL = 1
+    INCONCLUSIVE = 2
+    USAGE = 64
+    UNAVAILABLE = 69
+    DEFECT = 70
+    INTERRUPTED = 130
+
+
+def status_of(grades: Iterable[Grade]) -> Status:
+    """The worst wins: a failure, then what could not be told."""
+    found = set(grades)
+    if Grade.FAIL in found:
+        return Status.FAIL
+    return Status.INCONCLUSIVE if found & {Grade.UNREACHED, Grade.UNKNOWN} else Status.PASS
+
+
+# --- what the commands share -------------------------------------------------------------------------------------------
+
+
+def _target(options: Namespace) -> Target:
+    return resolve(options.target, options.args, python=options.python)
+
+
+def _timing(options: Namespace) -> Timing:
+    return Timing(options.deadline, options.grace)
+
+
+def _options(options: Namespace, target: Target) -> Options:
+    for name, asked, known in (("backend", options.backend, target.backends),
+                               ("workers", options.workers, target.workers)):
+        if asked and known in (("-",), (1,)) and asked != known:
+            raise UsageError(f"--{name} {','.join(map(str, asked))}: {target.command} does not say how its {name} "
+                             f"{'is' if name == 'backend' else 'are'} chosen; put {{{name}}} into its arguments after -- "
+                             "or into an entry in chaos.toml")
+    profile = Profile(getattr(options, "profile", Profile.DEFAULT))
+    return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
+                   getattr(options, "jobs", 1), getattr(options, "seed", 0), _timing(options))
+
+
+def writable(out: Path) -> Path:
+    """``--out``, made if need be and tried with a real file. Raises UsageError before anything is run."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            return out
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror or error}; a folder that can be written to would be right") \
+            from None
+
+
+def _files(out: Path, target: Target) -> list[Consumer]:
+    return [Journal(out / "journal.ndjson"), json_report(out / "report.json", suffix=target.options),
+            junit_report(out / "junit.xml", suffix=target.options),
+            html_report(out / "report.html", suffix=target.options)]
+
+
+def _width() -> int:
+    try:
+        return max(20, min(os.get_terminal_size(sys.stdout.fileno()).columns, 160))
+    except (OSError, ValueError):
+        return 100
+
+
+def case_of(text: str) -> Case:
+    """A case id from the command line. Raises UsageError that points at the column and suggests the nearest."""
+    try:
+        case = parse_case(text, sites=BY_NAME, actions=BY_WORD, targets=entries())
+        for fault in case.faults:
+            told(fault)
+    except CaseIdError as error:
+        raise UsageError(f"not a case id:\n{textwrap.indent(error.render(), '  ')}") from None
+    except ActionError as error:
+        raise UsageError(f"{text}: {error}") from None
+    return case
+
+
+# --- commands ----------------------------------------------------------------------------------------------------------
+
+
+def do_sweep(options: Namespace) -> Status:
+    target = _target(options)
+    asked = _options(options, target)
+    out = writable(options.out)
+    began = time.monotonic()
+    grades: dict[str, Grade] = {}
+    baselines: list[Variant] = []
+    terminal = Terminal(sys.stdout, suffix=target.options)
+    with contextlib.ExitStack() as stack:
+        consumers = [stack.enter_context(consumer) for consumer in [*_files(out, target), terminal]]
+        try:
+            with Pool(asked.jobs) as pool:
+                for event in sweep(target, asked, pool):
+                    _take_note(event, grades, baselines, asked)
+                    _feed(consumers, event)
+        except KeyboardInterrupt:
+            _feed(consumers, SweepFinished(time.monotonic() - began, interrupted=True))
+            return Status.INTERRUPTED
+    if not all(map(healthy, baselines)):
+        return _say_unhealthy(baselines, target)
+    return status_of(grades.values())
+
+
+def _feed(consumers: Sequence[Consumer], event: Event) -> None:
+    for consumer in consumers:
+        consumer.feed(event)
+
+
+def _take_note(event: Event, grades: dict[str, Grade], baselines: list[Variant], asked: Options) -> None:
+    if isinstance(event, CaseFinished | CaseRejudged):
+        grades[format_case(event.judged.case)] = event.judged.verdict.grade
+    elif isinstance(event, VariantReady):
+        baselines.append(event.variant)
+    elif isinstance(event, Planned) and not event.case_ids:
+        _say_nothing_planned(asked, baselines)
+
+
+def _say_nothing_planned(asked: Options, baselines: Sequence[Variant]) -> None:
+    """A glob that matches nothing must not read as a sweep that found nothing."""
+    every = [format_case(case) for case in planned(baselines, replace(asked, only=()))]
+    near = difflib.get_close_matches(asked.only[0], every, 2, 0.3) if asked.only else []
+    hint = f"; near it: {', '.join(near)}" if near else ""
+    raise UsageError(f"--only {' '.join(asked.only)}: matches none of the {len(every)} planned cases{hint}")
+
+
+def _say_unhealthy(baselines: Sequence[Variant], target: Target) -> Status:
+    for variant in baselines:
+        if not healthy(variant):
+            print(explain(variant.baseline, suffix=target.options, width=_width()))
+    print(f"\n{target.command} does not start well even without a fault: nothing was injected. "
+          f"chaos check{'' if target.name == 'scheduler' else ' ' + target.name}{target.options} shows this again.")
+    return Status.UNAVAILABLE
+
+
+def do_check(options: Namespace) -> Status:
+    target = _target(options)
+    asked = _options(options, target)
+    cases = variants_of(target, asked)
+    if not asked.backends and not asked.workers:
+        cases = cases[:1]
+    with Pool() as pool:
+        variants = list(run_baselines(pool, target, cases, asked.timing))
+    for variant in variants:
+        _say_case(variant.baseline, target)
+    if options.out is not None:
+        _write_cases(writable(options.out), target, [variant.baseline for variant in variants])
+    return status_of(variant.baseline.verdict.grade for variant in variants)
+
+
+def _say_case(judged: Judged, target: Target) -> None:
+    if judged.verdict.grade is not Grade.PASS or judged.case.faults:
+        print(explain(judged, suffix=target.options, width=_width()), end="\n\n")
+        return
+    seen = judged.seen
+    stop_s = seen.elapsed_s - (seen.stop_sent_s or seen.elapsed_s)
+    ready = "" if seen.ready_s is None else f", READY=1 after {seen.ready_s:.2f} s"
+    print(f"{format_case(judged.case)}: nothing is broken. It served after {seen.served_s or 0:.2f} s{ready}, with at "
+          f"most {seen.peak.processes} processes and {seen.peak.threads} threads; told to stop, it was gone after "
+          f"{stop_s:.2f} s: {ended(seen.ending, seen.elapsed_s)}.")
+
+
+def _write_cases(out: Path, target: Target, cases: Sequence[Judged]) -> None:
+    with contextlib.ExitStack() as stack:
+        consumers = [stack.enter_context(consumer) for consumer in _files(out, target)]
+        _feed(consumers, SweepStarted(target.command, 0, 1, "check"))
+        _feed(consumers, Planned(tuple(format_case(judged.case) for judged in cases)))
+        for judged in cases:
+            _feed(consumers, CaseFinished(judged))
+        _feed(consumers, SweepFinished(sum(judged.seen.elapsed_s for judged in cases)))
+
+
+def do_run(options: Namespace) -> Status:
+    judged, status = _run_cases(options)
+    for one, target in judged:
+        _say_case(one, target)
+    if options.out is not None and judged:
+        _write_cases(writable(options.out), judged[0][1], [one for one, _ in judged])
+    return status
+
+
+def do_repro(options: Namespace) -> Status:
+    known = _known_verdict(options.out, case_of(options.case_ids[0]))
+    judged, status = _run_cases(options)
+    if not judged:
+        return status
+    one, target = judged[0]
+    print(explain(one, suffix=target.options, width=_width()), end="\n\n")
+    word, status = reproduced(one, known)
+    print(word)
+    return status
+
+
+def reproduced(now: Judged, known: Judged | None) -> tuple[str, Status]:
+    """What a second run says about the first. Without a report at hand, a case to reproduce is a case that fails."""
+    outcome, grade = now.verdict.outcome, now.verdict.grade
+    if known is None:
+        if grade is Grade.FAIL:
+            return f"reproduced: {outcome}", Status.FAIL
+        return f"not reproduced: {outcome}, {grade}", Status.INCONCLUSIVE
+    before = known.verdict
+    if (outcome, grade) == (before.outcome, before.grade):
+        return f"reproduced: {outcome}, {grade}, as in the report", status_of([grade])
+    if grade is Grade.FAIL:
+        return f"diverged: {outcome} now, {before.outcome} in the report", Status.FAIL
+    return f"not reproduced: {outcome}, {grade} now, {before.outcome}, {before.grade} in the report", \
+        Status.INCONCLUSIVE
+
+
+def _known_verdict(out: Path, case: Case) -> Judged | None:
+    try:
+        return next((one for one in read_report(out / "report.json") if one.case == case), None)
+    except (OSError, ValueError):
+        return None
+
+
+def _run_cases(options: Namespace) -> tuple[list[tuple[Judged, Target]], Status]:
+    """Baselines first, to learn what a good start looks like here; then each case. An unhealthy baseline is told."""
+    cases = [case_of(text) for text in options.case_ids]
+    targets = {case.target: resolve(case.target, options.args, python=options.python) for case in cases}
+    timing, done = _timing(options), []
+    with Pool() as pool:
+        for case in cases:
+            target = targets[case.target]
+            base = Case(case.target, case.backend, case.workers, (), case.transport)
+            variant = next(iter(run_baselines(pool, target, [base], timing)))
+            if not case.faults:
+                done.append((variant.baseline, target))
+                continue
+            if not healthy(variant):
+                return [], _say_unhealthy([variant], target)
+            seen = pool.run_one(request_for(target, case, timing, variant.baseline.seen.expected))
+            done.append((Judged(case, seen, judge(case, seen)), target))
+    return done, status_of(judged.verdict.grade for judged, _ in done)
+
+
+def do_sites(options: Namespace) -> Status:
+    if options.all:
+        for doc in SITES:
+            errors = ", ".join(":".join(error.words) for error in doc.errors)
+            print(f"{doc.name:<22}{doc.area.value}: {doc.doc}\n{'':<22}errors: {errors}; actions: "
+                  f"{', '.join(doc.actions)}; promise most at stake: {doc.promise}")
+        return Status.PASS
+    target, variants = _discovered(options)
+    for variant in variants:
+        print(format_case(variant.baseline.case))
+        for site in variant.sites:
+            print(f"  {site.at_s:8.3f} s  {site.name:<22}{site.role:<12}{site.hits:>4} "
+                  f"hit{'' if site.hits == 1 else 's'}  {site.phase.value}")
+    return Status.PASS if all(map(healthy, variants)) else _say_unhealthy(variants, target)
+
+
+def do_plan(options: Namespace) -> Status:
+    target, variants = _discovered(options)
+    if not all(map(healthy, variants)):
+        return _say_unhealthy(variants, target)
+    for case in planned(variants, _options(options, target)):
+        print(format_case(case))
+    return Status.PASS
+
+
+def _discovered(options: Namespace) -> tuple[Target, list[Variant]]:
+    target = _target(options)
+    asked = _options(options, target)
+    with Pool(min(2, os.cpu_count() or 1)) as pool:
+        return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing))
+
+
+def do_compare(options: Namespace) -> Status:
+    old = _report(options.old)
+    if options.backends:
+        print(backends_against_each_other(old))
+        return status_of(one.verdict.grade for one in old)
+    if options.new is None:
+        raise UsageError("compare takes two reports, or one with --backends")
+    new = _report(options.new)
+    print(compared(old, new))
+    return status_of(one.verdict.grade for one in new)
+
+
+def do_judge(options: Namespace) -> Status:
+    stored = _report(options.report)
+    changed = 0
+    for one in stored:
+        now = judge(one.case, one.seen)
+        if (now.outcome, now.grade) != (one.verdict.outcome, one.verdict.grade):
+            changed += 1
+            print(f"{format_case(one.case)}: {now.outcome}, {now.grade}; the report says {one.verdict.outcome}, "
+                  f"{one.verdict.grade}")
+    print(f"{len(stored)} cases judged again, {changed} verdicts changed")
+    return status_of(judge(one.case, one.seen).grade for one in stored)
+
+
+def _report(path: Path) -> list[Judged]:
+    path = path / "report.json" if path.is_dir() else path
+    try:
+        return read_report(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; the report.json of a sweep, or its folder, would be right") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+COMMANDS: dict[str, Callable[[Namespace], Status]] = {
+    "sweep": do_sweep,
+    "check": do_check,
+    "run": do_run,
+    "repro": do_repro,
+    "sites": do_sites,
+    "plan": do_plan,
+    "compare": do_compare,
+    "judge": do_judge,
+}

@@ -1,0 +1,408 @@
+"""Count hits of sites per role, fire the armed faults, record milestones: outside the process, so that they survive it.
+
+Started by ``sitecustomize`` in every Python of the target's tree. See the package docstring for the rules that it keeps.
+"""
+import posix
+import sys
+import time
+
+FIFO_WRITE = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+APPEND = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+LONGEST = 3800          # bytes a record: a pipe takes up to 4096 whole, so that records never mix
+RECORDED_HITS = 40      # a site and process: a timer that ticks for ever must not flood the record
+PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 61, 62, 63   # real-time signals that nobody else is known to use
+
+where = ""              # the folder of this run: plan, events (a FIFO), hits/, stacks.PID
+role = "parent"
+kept = []               # RPC servers of this process, for the probe
+_faults = []            # (index, site, role, first, last, action, token, args)
+_places = {"_posixsubprocess": []}     # module name -> [(qualified name, how, site, milestone)]
+_heirs = {}             # base class -> [(method names, excluded modules, site, milestone)]
+_children = {}          # worker slot -> pid: a worker that is born again gets the slot of the dead one
+_recorded = {}
+_effects = None
+_monotonic = time.monotonic
+_loading = set()
+
+
+def begin():
+    """Read the plan of this run and arm it. Does nothing where CHAOS_AGENT is not set."""
+    global where, role
+    where = posix.environ.get(b"CHAOS_AGENT", b"").decode("utf-8", "surrogateescape")
+    if not where:
+        return
+    role = _role_given() or ("parent" if _is_root() else "helper")
+    _read_plan()
+    sys.meta_path.insert(0, _Finder())
+    for name in list(_places):
+        if name in sys.modules:
+            apply_places(sys.modules[name])
+    _listen_to_signals()
+    _watch_forks()
+    record("start", str(posix.getppid()), ".".join(map(str, sys.version_info[:3])))
+
+
+def _role_given():
+    """CHAOS_ROLE is for this one interpreter: taken out of the environment, so that nobody inherits it."""
+    import os
+    return os.environ.pop("CHAOS_ROLE", "")
+
+
+def _is_root():
+    """Whether this is the first interpreter of the tree, also after an exec of itself: it notes its pid once."""
+    try:
+        note = posix.open(where + "/root", posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC, 0o666)
+    except OSError:
+        return False
+    try:
+        noted = posix.read(note, 20)
+        if not noted:
+            posix.write(note, str(posix.getpid()).encode())
+        return not noted or int(noted) == posix.getpid()
+    finally:
+        posix.close(note)
+
+
+def _read_plan():
+    global _effects
+    with open(where + "/plan", encoding="utf-8", errors="surrogateescape") as plan:
+        for line in plan.read().split("\n"):
+            words = [_unescaped(word) for word in line.split("\t")]
+            if words[0] == "place":
+                _places.setdefault(words[1], []).append(tuple(words[2:6]))
+            elif words[0] == "fault":
+                _faults.append((words[1], words[2], words[3], int(words[4]), int(words[5]), words[6], words[7],
+                                words[8:]))
+    if _faults:
+        import _chaos_effects as _effects
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+def _escaped(text):
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _unescaped(text):
+    if "\\" not in text:
+        return text
+    parts = text.split("\\\\")
+    return "\\".join(part.replace("\\t", "\t").replace("\\n", "\n").replace("\\r", "\r") for part in parts)
+
+
+def record(kind, *fields):
+    """Write one line to the supervisor's FIFO; opened each time, so that no descriptor of ours is ever held."""
+    head = "\t".join((kind, "%.6f" % _monotonic(), str(posix.getpid()), role))
+    line = (head + "".join("\t" + _escaped(field) for field in fields)).encode("utf-8", "backslashreplace")
+    try:
+        events = posix.open(where + "/events", FIFO_WRITE)
+    except OSError:
+        return
+    try:
+        for _ in range(2000):
+            try:
+                posix.write(events, line[:LONGEST] + b"\n")
+                return
+            except BlockingIOError:
+                posix.sched_yield()
+    except OSError:
+        pass
+    finally:
+        posix.close(events)
+
+
+def _count(counter):
+    """The number of this hit over all processes: one byte appended by a descriptor of our own tells its own offset."""
+    tally = posix.open(where + "/hits/" + counter, APPEND, 0o666)
+    try:
+        posix.write(tally, b".")
+        return posix.lseek(tally, 0, 1)
+    finally:
+        posix.close(tally)
+
+
+def _family(name):
+    return name.partition(".")[0]
+
+
+# --- sites -----------------------------------------------------------------------------------------------------------
+
+
+def hit(site):
+    """This process reached ``site``: count it, fire what is armed for this hit. Returns None or (answer,)."""
+    try:
+        number = _count(site + "@" + role)
+        seen = _recorded[site] = _recorded.get(site, 0) + 1
+        if seen <= RECORDED_HITS:
+            record("hit", site, str(number))
+        due = [fault for fault in _faults if fault[1] == site and _is_due(fault, number)]
+    except OSError:
+        return None
+    for index, _, _, _, _, action, token, args in due:
+        record("fired", index, site, str(number), action, token)
+        answer = _effects.act(action, token, args)
+        if answer is not None:
+            return answer
+    return None
+
+
+def _is_due(fault, number):
+    selector, first, last = fault[2], fault[3], fault[4]
+    if selector not in ("*", role):
+        if selector != _family(role):
+            return False
+        number = _count(fault[1] + "@@" + selector)
+    elif selector == "*":
+        number = _count(fault[1] + "@@any")
+    return first <= number and (not last or number <= last)
+
+
+def _like(wrapper, function):
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        try:
+            setattr(wrapper, name, getattr(function, name))
+        except (AttributeError, TypeError):
+            pass
+    wrapper.__dict__.update(getattr(function, "__dict__", {}))
+    wrapper.__wrapped__ = function
+    return wrapper
+
+
+def _passed(milestone, args):
+    if milestone == "listening" and args:
+        kept.append(args[0])
+    if milestone:
+        record("mile", milestone)
+
+
+def _on_call(function, site, milestone):
+    def chaos_site(*args, **kwargs):
+        answer = hit(site) if site else None
+        if answer is not None:
+            return answer[0]
+        result = function(*args, **kwargs)
+        _passed(milestone, args)
+        return result
+    return _like(chaos_site, function)
+
+
+def _on_method(function, site, milestone, owner, name):
+    """As _on_call, but only for the outermost class that defines it: ``super().start()`` is not a second start."""
+    def chaos_site(self, *args, **kwargs):
+        first = next((cls for cls in type(self).__mro__ if name in vars(cls)), owner)
+        if first is not owner:
+            return function(self, *args, **kwargs)
+        answer = hit(site) if site else None
+        if answer is not None:
+            return answer[0]
+        result = function(self, *args, **kwargs)
+        _passed(milestone, (self,))
+        return result
+    return _like(chaos_site, function)
+
+
+def _on_thread_body(start, site):
+    def chaos_start(self):
+        run = self.run
+
+        def chaos_body():
+            answer = hit(site)
+            return run() if answer is None else answer[0]
+        self.run = chaos_body
+        return start(self)
+    return _like(chaos_start, start)
+
+
+def _on_subclasses(base, methods, site, milestone):
+    """Watch the named methods of every class that is ever derived from ``base``, unless an excluded library defines it."""
+    names, _, excluded = methods.partition("!")
+    if base not in _heirs:
+        _heirs[base] = []
+        base.__init_subclass__ = classmethod(_announce_to(base, base.__dict__.get("__init_subclass__")))
+    _heirs[base].append((names.split(","), tuple(excluded.split(",")) if excluded else (), site, milestone))
+
+
+def _announce_to(base, hidden):
+    def __init_subclass__(cls, **kwargs):
+        if hidden is not None:
+            hidden.__func__(cls, **kwargs)
+        else:
+            super(base, cls).__init_subclass__(**kwargs)
+        for names, excluded, site, milestone in _heirs[base]:
+            for name in () if cls.__module__.startswith(excluded) else names:
+                _replace(cls, name, "method", site, milestone)
+    return __init_subclass__
+
+
+def _replace(owner, name, how, site, milestone):
+    raw = vars(owner).get(name)
+    if raw is None:
+        return
+    kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
+    function = raw.__func__ if kind else raw
+    mark = (how, site, milestone)
+    if getattr(function, "__chaos__", None) == mark:
+        return
+    if how == "thread-body":
+        wrapped = _on_thread_body(function, site)
+    elif how == "method" and kind is None:
+        wrapped = _on_method(function, site, milestone, owner, name)
+    else:
+        wrapped = _on_call(function, site, milestone)
+    wrapped.__chaos__ = mark
+    setattr(owner, name, kind(wrapped) if kind else wrapped)
+
+
+def apply_places(module):
+    """Put the wrappers of ``module``'s places in. A place that this version does not have is passed over."""
+    if module.__name__ == "_posixsubprocess":
+        _watch_spawns(module)
+    for qualified, how, site, milestone in _places.get(module.__name__, ()):
+        owner = module
+        *path, name = qualified.split(".")
+        for part in path:
+            owner = getattr(owner, part, None)
+        if owner is None:
+            continue
+        if how.startswith("subclasses:"):
+            base = getattr(owner, name, None)
+            if base is not None:
+                _on_subclasses(base, how.partition(":")[2], site, milestone)
+        else:
+            _replace(owner, name, how, site, milestone)
+
+
+class _Finder(object):
+    """First on sys.meta_path: lets the real finders find a watched module and applies its places once it has run."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in _places or name in _loading:
+            return None
+        _loading.add(name)
+        try:
+            for finder in sys.meta_path:
+                find = getattr(finder, "find_spec", None)
+                spec = find(name, path, target) if find and finder is not self else None
+                if spec is not None:
+                    break
+            else:
+                return None
+        finally:
+            _loading.discard(name)
+        self._also_apply(spec.loader)
+        return spec
+
+    def _also_apply(self, loader):
+        execute = loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            apply_places(module)
+        loader.exec_module = exec_module
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+def _watch_forks():
+    import os
+    os.fork = _on_fork(os.fork)
+    if hasattr(posix, "register_at_fork"):
+        posix.register_at_fork(after_in_child=_born)
+
+
+def _free_slot():
+    slot = 0
+    while slot in _children and _is_alive(_children[slot]):
+        slot += 1
+    return slot
+
+
+def _is_alive(pid):
+    try:
+        return posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT) is None
+    except OSError:
+        return False
+
+
+def _next_role():
+    """The role of the child that is made now: (slot, role). Only the parent's own children are workers."""
+    if role != "parent":
+        return None, "helper"
+    slot = _free_slot()
+    return slot, "worker.%d" % slot
+
+
+_coming = [(None, "helper")]
+
+
+def _on_fork(fork):
+    def chaos_fork():
+        answer = hit("process.fork")
+        if answer is not None:
+            return answer[0]
+        slot, name = _coming[0] = _next_role()
+        pid = fork()
+        if pid:
+            _coming[0] = (None, "helper")
+            if slot is not None:
+                _children[slot] = pid
+            record("fork", str(pid), name)
+        elif not hasattr(posix, "register_at_fork"):
+            _born()
+        return pid
+    return _like(chaos_fork, fork)
+
+
+def _born():
+    global role
+    role = _coming[0][1]
+    _children.clear()
+    _recorded.clear()
+    del kept[:]
+    record("start", str(posix.getppid()), "fork")
+
+
+def _watch_spawns(module):
+    """fork_exec is the door of subprocess and of multiprocessing's spawn: give the new interpreter its role."""
+    real = module.fork_exec
+
+    def chaos_fork_exec(args, *rest):
+        line = b" ".join(arg if isinstance(arg, bytes) else arg.encode("utf-8", "surrogateescape") for arg in args)
+        slot, name = _next_role() if b"spawn_main" in line else (None, "helper")
+        posix.putenv(b"CHAOS_ROLE", name.encode())
+        try:
+            pid = real(args, *rest)
+        finally:
+            posix.unsetenv(b"CHAOS_ROLE")
+        if slot is not None:
+            _children[slot] = pid
+        record("fork", str(pid), name)
+        return pid
+    module.fork_exec = _like(chaos_fork_exec, real)
+
+
+# --- asked from outside ----------------------------------------------------------------------------------------------
+
+
+def _listen_to_signals():
+    import _signal
+    import faulthandler
+    for number, ask in ((PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)):
+        if _signal.getsignal(number) == 0:      # SIG_DFL: never take a signal that somebody else took first
+            _signal.signal(number, ask)
+    try:
+        faulthandler.register(DUMP_SIGNAL, file=2, all_threads=True, chain=False)
+    except (ValueError, OSError, RuntimeError):
+        pass
+
+
+def _ask_probe(number, frame):
+    import _chaos_look
+    _chaos_look.probe(kept)
+
+
+def _ask_stacks(number, frame):
+    import _chaos_look
+    _chaos_look.write_stacks(where + "/stacks.%d" % posix.getpid(), frame)

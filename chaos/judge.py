@@ -1,0 +1,91 @@
+"""From a case and what was seen to a verdict; from two verdicts of one case to what they say of each other. Pure.
+
+It decides only whether an outcome is acceptable: what happened is ``outcomes``, what a promise is stands in ``promises``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chaos.caseid import format_fault
+from chaos.model import Broken, Case, Grade, Judged, Killed, Observation, Outcome, StillRunning, Verdict
+from chaos.outcomes import asked_to_stop_s, outcome_of, unfired, what_happened
+from chaos.promises import PROMISES, SAME_ON_BOTH_BACKENDS, same_on_both_backends
+
+ACCEPTABLE = frozenset({Outcome.STARTED, Outcome.RECOVERED, Outcome.CLEAN_EXIT})
+"""What a launcher may do about a fault. About none it may only start."""
+
+ANY_BACKEND = "*"
+"""The backend of a pair's key: no backend has this name, and no case id can say it."""
+
+
+def judge(case: Case, seen: Observation) -> Verdict:
+    """The verdict over one run. A run that says nothing about the launcher is never a pass, and breaks no promise."""
+    outcome = outcome_of(case, seen)
+    if outcome is Outcome.HARNESS_ERROR:
+        return Verdict(outcome, Grade.UNKNOWN, note=_harness_note(seen))
+    broken = _broken(case, seen)
+    if outcome is Outcome.UNREACHED:
+        return Verdict(outcome, Grade.UNREACHED, note=_unreached_note(case, seen, broken))
+    if not case.faults and outcome is not Outcome.STARTED:
+        return Verdict(outcome, Grade.FAIL, broken, _baseline_note(seen, outcome))
+    if broken or outcome not in ACCEPTABLE:
+        return Verdict(outcome, Grade.FAIL, broken)
+    if isinstance(seen.ending, StillRunning):
+        return Verdict(outcome, Grade.UNKNOWN, note="chaos stopped watching a service that it never told to stop")
+    return Verdict(outcome, Grade.PASS)
+
+
+def pair_key(case: Case) -> Case:
+    """``case`` without its backend: equal for the two cases that ``same-on-both-backends`` compares."""
+    return replace(case, backend=ANY_BACKEND)
+
+
+def judge_pair(a: Judged, b: Judged) -> tuple[Judged, Judged]:
+    """Both again, each with the promise that only the two of them together can break. Judging a pair twice adds nothing.
+
+    ValueError for two that are no pair: comparing those would call every difference between two cases a finding.
+    """
+    if pair_key(a.case) != pair_key(b.case) or a.case.backend == b.case.backend:
+        raise ValueError(f"not one case on two backends: {a.case} and {b.case}")
+    broken = None if Grade.UNKNOWN in (a.verdict.grade, b.verdict.grade) else same_on_both_backends(a, b)
+    return (a, b) if broken is None else (_with(a, broken), _with(b, broken))
+
+
+def _with(judged: Judged, broken: Broken) -> Judged:
+    others = tuple(one for one in judged.verdict.broken if one.promise != SAME_ON_BOTH_BACKENDS)
+    return replace(judged, verdict=replace(judged.verdict, grade=Grade.FAIL, broken=(*others, broken)))
+
+
+def _broken(case: Case, seen: Observation) -> tuple[Broken, ...]:
+    found = (promise(case, seen) for _, promise, _ in PROMISES)
+    return tuple(broken for broken in found if broken is not None)
+
+
+def _harness_note(seen: Observation) -> str:
+    if seen.stopped_watching == "interrupted":
+        return f"interrupted: {seen.harness}" if seen.harness else "interrupted"
+    return seen.harness or "chaos stopped watching because of a fault of its own, and did not say which"
+
+
+def _unreached_note(case: Case, seen: Observation, broken: tuple[Broken, ...]) -> str:
+    """Broken promises stand here and not in the verdict: without its fault the run says nothing about this case."""
+    never = ", ".join(format_fault(fault) for fault in unfired(case, seen))
+    otherwise = "".join(f"; {one.promise}: {one.because}" for one in broken)
+    return f"{never} never fired; otherwise the run went as {what_happened(case, seen)}{otherwise}"
+
+
+def _baseline_note(seen: Observation, outcome: Outcome) -> str:
+    """No promise forbids a launcher to refuse a bad configuration, with a cause and a status. But then there is nothing
+    to inject into: the baseline fails by its outcome alone, and the note says so."""
+    return f"with no fault it must start, and it ended as {outcome}: {_ended(seen)}"
+
+
+def _ended(seen: Observation) -> str:
+    match seen.ending:
+        case StillRunning(after_s):
+            return f"still running after {after_s:g} s"
+        case Killed(name):
+            return f"{name} after {seen.elapsed_s:g} s"
+        case ended:
+            return f"exit {ended.status} after {seen.elapsed_s:g} s"

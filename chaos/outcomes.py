@@ -1,0 +1,457 @@
+"""What happened in one run, as exactly one Outcome, and the readings of the evidence behind it. Pure.
+
+It must not say whether that is acceptable: promises and grades do. The readings (error lines, who asked for the stop,
+who died before it was ready) are public because the promises argue from the very same ones: a verdict whose outcome and
+whose reasons come from two readings of one log contradicts itself sooner or later.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from chaos.model import (
+    Case,
+    Exited,
+    Fault,
+    Firing,
+    Killed,
+    Lifetime,
+    Observation,
+    Outcome,
+    Phase,
+    Process,
+    StillRunning,
+)
+
+BENIGN = frozenset({"delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close"})
+"""Actions that a start may simply survive: they slow it down, bound it or hand it another value. Not imported from
+``actions``: a stored observation may hold words that this chaos does not run (a test keeps the common words equal)."""
+
+STOP_SIGNALS = frozenset({"SIGTERM", "SIGINT"})
+"""The signals by which an operator stops a service; the contract names these two."""
+
+LAST_LINES = 8
+"""How many of the last error lines an operator reads to learn the cause."""
+
+BUSY = 0.5
+"""Processor seconds a second from which a tree that gets nowhere is called a livelock: half of one processor."""
+
+REPEATS = 3
+"""Firings in one process from which it is a retry loop; two firings are one retry, a habit of many libraries."""
+
+RESPAWNS = 2
+"""Births beyond the expected workers from which they are a loop; one replacement is what a healthy launcher does."""
+
+_STARTED = ("service started", "started", "answered")
+
+_LAST_RETRY_SHARE = 1 / 3
+"""A retry loop still retries when chaos stops watching: back-off that doubles leaves less than two thirds quiet."""
+
+
+# --- the outcome ----------------------------------------------------------------------------------------------------
+
+
+def outcome_of(case: Case, seen: Observation) -> Outcome:
+    """The one outcome of a run. ``hang-proven`` needs a proof, which an observation does not hold yet."""
+    if seen.harness or seen.stopped_watching in ("broken", "interrupted"):
+        return Outcome.HARNESS_ERROR
+    if unfired(case, seen):
+        return Outcome.UNREACHED
+    return what_happened(case, seen)
+
+
+def what_happened(case: Case, seen: Observation) -> Outcome:
+    """The outcome if chaos did its part: what a note says of a run whose fault never fired.
+
+    A signal from elsewhere is ``killed`` even after a good start and a stop: it is the more telling word, and the
+    promise ``status`` is broken either way. A launcher that the case ended beyond any answer ended cleanly.
+    """
+    stopped = seen.served_s is not None and asked_to_stop_s(case, seen) is not None
+    match seen.ending:
+        case StillRunning():
+            return _still_running(case, seen)
+        case Killed(by_chaos=False):
+            return Outcome.KILLED
+        case _ if stopped:
+            return _served(case, seen)
+        case Killed():
+            return Outcome.CLEAN_EXIT
+        case Exited() if ended_by_the_case(case, seen):
+            return Outcome.CLEAN_EXIT
+        case Exited(status=0):
+            return Outcome.FALSE_SUCCESS
+        case Exited():
+            return Outcome.SILENT_EXIT if unnamed_cause(case, seen) else Outcome.CLEAN_EXIT
+        case _:
+            assert_never(seen.ending)
+
+
+def _still_running(case: Case, seen: Observation) -> Outcome:
+    """The order is from the most to the least specific: a respawn loop also burns processor time, and half serves."""
+    if seen.served_s is not None:
+        return Outcome.HANG_SUSPECTED if asked_to_stop_s(case, seen) is not None else _served(case, seen)
+    if respawned(seen):
+        return Outcome.RESPAWN_LOOP
+    if retried(case, seen):
+        return Outcome.RETRY_LOOP
+    if seen.cpu_share is not None and seen.cpu_share >= BUSY:
+        return Outcome.LIVELOCK
+    return Outcome.DEGRADED if seen.ready_s is not None or started_and_alive(seen) else Outcome.HANG_SUSPECTED
+
+
+def _served(case: Case, seen: Observation) -> Outcome:
+    """Recovered: something broke for a while on the way up. Not after a delay, which breaks nothing, nor after a
+    persistent fault, from which nothing can recover: who serves in spite of it did not need the thing."""
+    for firing in seen.fired:
+        fault = fault_of(case, firing)
+        if fault and fault.transient and breaks(fault) and firing.phase is Phase.START:
+            return Outcome.RECOVERED
+    return Outcome.STARTED
+
+
+# --- faults and firings ---------------------------------------------------------------------------------------------
+
+
+def unfired(case: Case, seen: Observation) -> tuple[Fault, ...]:
+    """The faults of the case that never happened."""
+    happened = {firing.index for firing in seen.fired}
+    return tuple(fault for index, fault in enumerate(case.faults) if index not in happened)
+
+
+def fault_of(case: Case, firing: Firing) -> Fault | None:
+    """The fault that fired; None for a firing that is not of this case (a record that another version wrote)."""
+    return case.faults[firing.index] if 0 <= firing.index < len(case.faults) else None
+
+
+def breaks(fault: Fault) -> bool:
+    return fault.action not in BENIGN
+
+
+def signal_of(fault: Fault) -> str:
+    """The signal that the actions ``kill`` and ``signal`` send, as ``SIGTERM``, whether the case says SIGTERM, TERM or
+    15; "" for other actions. ``kill`` alone is SIGKILL."""
+    if fault.action not in ("kill", "signal"):
+        return ""
+    text = fault.args[0].upper() if fault.args else "KILL"
+    if text.isdecimal():
+        return next((known.name for known in signal.Signals if known.value == int(text)), text)
+    return text if text.startswith("SIG") else f"SIG{text}"
+
+
+def launcher_pid(seen: Observation) -> int | None:
+    """The process that chaos started: the one whose parent is no process of the tree. None: no process was seen."""
+    pids = {process.pid for process in seen.processes}
+    roots = [process for process in seen.processes if process.parent_pid not in pids]
+    return min(roots, key=lambda process: process.seen_s).pid if roots else None
+
+
+def in_launcher(seen: Observation, firing: Firing) -> bool:
+    return firing.role == "parent" or firing.pid == launcher_pid(seen)
+
+
+def asked_to_stop_s(case: Case, seen: Observation) -> float | None:
+    """When the launcher was first asked to stop: by chaos once it served, or by a stop signal that the case sends it.
+
+    Not by a SIGTERM to a worker, which the launcher has to answer by replacing the worker, nor by SIGHUP, a reload.
+    """
+    asked = [seen.stop_sent_s] if seen.stop_sent_s is not None else []
+    asked += [s.at_s for s in seen.signals if s.signal in STOP_SIGNALS and s.pid == launcher_pid(seen)]
+    asked += [firing.at_s for firing in seen.fired if _asks_to_stop(case, seen, firing)]
+    return min(asked, default=None)
+
+
+def _asks_to_stop(case: Case, seen: Observation, firing: Firing) -> bool:
+    fault = fault_of(case, firing)
+    return fault is not None and signal_of(fault) in STOP_SIGNALS and in_launcher(seen, firing)
+
+
+def ended_by_the_case(case: Case, seen: Observation) -> bool:
+    """The case itself ended the launcher's process in a way that no program can answer: SIGKILL, or a hard exit there.
+
+    Not by ``exit`` alone: that raises SystemExit, which a launcher can see and has to report truthfully.
+    """
+    if isinstance(seen.ending, StillRunning):
+        return False
+    fired = [(fault_of(case, firing), firing) for firing in seen.fired]
+    return any(fault is not None and _beyond_answer(fault) and in_launcher(seen, firing) for fault, firing in fired)
+
+
+def _beyond_answer(fault: Fault) -> bool:
+    hard_exit = fault.action == "exit" and "hard" in fault.args
+    return hard_exit or signal_of(fault) == "SIGKILL"
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+def is_worker(process: Process) -> bool:
+    """Not a helper, and not a process in which the agent never spoke: a launcher may run commands again and again."""
+    return process.role == "worker" or process.role.startswith("worker.")
+
+
+def started_pids(seen: Observation) -> frozenset[int]:
+    """The processes whose service's start() returned, or that answered a call."""
+    return frozenset(m.pid for m in seen.milestones if m.name in _STARTED)
+
+
+def started_and_alive(seen: Observation) -> frozenset[int]:
+    return started_pids(seen) - {process.pid for process in seen.processes if process.gone_s is not None}
+
+
+def serving_pids(seen: Observation) -> frozenset[int]:
+    """The live processes that started their service and, where they have a listener, answered a call."""
+    listening = {m.pid for m in seen.milestones if m.name == "listening"}
+    answered = {m.pid for m in seen.milestones if m.name == "answered"}
+    return frozenset(pid for pid in started_and_alive(seen) if pid not in listening or pid in answered)
+
+
+def serves_unannounced(seen: Observation) -> bool:
+    """All expected processes serve, but chaos waited in vain for READY=1: it works, and its supervisor will kill it."""
+    promised = seen.expected.notifies and seen.ready_s is None
+    return seen.served_s is None and promised and len(serving_pids(seen)) >= max(1, seen.expected.servers)
+
+
+def dead_before_ready(seen: Observation) -> tuple[Process, ...]:
+    started = started_pids(seen)
+    return tuple(p for p in seen.processes if is_worker(p) and p.gone_s is not None and p.pid not in started)
+
+
+def respawned(seen: Observation) -> int:
+    """How many workers were born beyond the expected ones, if they are a loop: 0 or at least ``RESPAWNS``.
+
+    Workers that were ready before they died are no loop of the start, and neither are more workers than expected that
+    all live: so as many must have died before they were ready.
+    """
+    births = sum(map(is_worker, seen.processes))
+    extra = min(births - seen.expected.servers, len(dead_before_ready(seen)))
+    return extra if extra >= RESPAWNS else 0
+
+
+def retried(case: Case, seen: Observation) -> tuple[Firing, ...]:
+    """The firings of one fault in one living process that goes on retrying; () if there is none.
+
+    Not a retry: a burst of calls that all failed at once and then nothing (a pool that could start no thread), a
+    transient fault that is over and whose site nobody reached again, and a process that died of it.
+    """
+    gone = {process.pid for process in seen.processes if process.gone_s is not None}
+    counts = Counter((firing.index, firing.pid) for firing in seen.fired if firing.pid not in gone)
+    loops = [key for key, count in counts.most_common() if count >= REPEATS]
+    fired = (tuple(f for f in seen.fired if (f.index, f.pid) == key) for key in loops)
+    return next((firings for firings in fired if _goes_on(case, seen, firings)), ())
+
+
+def _goes_on(case: Case, seen: Observation, firings: tuple[Firing, ...]) -> bool:
+    first, last = firings[0], firings[-1]
+    fault = fault_of(case, last)
+    reached = [h.at_s for h in seen.hits if (h.site, h.role) == (last.site, last.role) and h.at_s > last.at_s]
+    if fault is not None and fault.hits.lifetime is not Lifetime.PERSISTENT and not reached:
+        return False
+    latest_s = max([last.at_s, *reached])
+    return latest_s - first.at_s >= (seen.elapsed_s - first.at_s) * _LAST_RETRY_SHARE
+
+
+# --- error lines ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLine:
+    """One error line: the ``line`` as it stands, the ``message`` in it, and the ``more`` that an exception's text of
+    several lines goes on with (not itself an error line: words in it are not words about the cause)."""
+
+    line: str
+    message: str
+    more: str = ""
+
+
+class _Kind(enum.Enum):
+    HEADER = enum.auto()
+    FRAME = enum.auto()
+    STAMPED_ERROR = enum.auto()
+    EXCEPTION = enum.auto()
+    OTHER_LEVEL = enum.auto()
+    PLAIN = enum.auto()
+
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_OSLO = re.compile(
+    r"^\d{4}-\d\d-\d\d[ T]\S+ (?:\d+ )?(?P<level>[A-Z]{4,8}) (?P<logger>\S+)(?P<context> \[[^\]]*\])? ?(?P<body>.*)$"
+)
+_LEVEL = re.compile(
+    r"\b(?:TRACE|DEBUG|INFO|NOTICE|AUDIT|WARN|WARNING|(?P<error>ERROR|CRITICAL|FATAL))\b|\b(?P<word>error|fatal)(?=:)"
+)
+_LEVEL_FIRST = re.compile(r"^\W*[A-Z]{4,8}:[\w.]+:")
+_HEADER = re.compile(r"^\s*(?:\+ Exception Group )?(?:Exception Group )?Traceback \(most recent call last\):\s*$")
+_GROUP_MARGIN = re.compile(r"^\s+\| ?")
+_GROUP_RULER = re.compile(r"^\s*\+[-+]+(?: (?:\d+|\.\.\.) -+)?\s*$")
+_BETWEEN = re.compile(r"^(?:The above exception was the direct cause|During handling of the above exception)")
+_SOME_ERROR = re.compile(
+    r"^(?:[\w<>]+\.)*[A-Z]\w*(?:Error|Exception|Failure|Exit|Interrupt|Timeout)(?::|$)|^Timeout \(|^Fatal Python error:"
+)
+
+
+def error_lines(output: str) -> tuple[ErrorLine, ...]:
+    """The lines of a log by which it says that something went wrong, in order.
+
+    A line whose level is ERROR, CRITICAL or FATAL, one like ``prog: error: …`` (argparse), the last line of a
+    traceback, and faulthandler's ``Timeout (``. Not the frames and source lines of a traceback, though oslo.log writes
+    ERROR before each, and not a line of a lower level that quotes the word: oslo.config dumps a log format that holds
+    ERROR at DEBUG.
+    """
+    found: list[ErrorLine] = []
+    goes_on = False
+    for kind, line, message in _read_lines(output):
+        if kind in (_Kind.STAMPED_ERROR, _Kind.EXCEPTION):
+            found.append(ErrorLine(line, message))
+        elif kind is _Kind.PLAIN and goes_on and line.strip():
+            found[-1] = ErrorLine(found[-1].line, found[-1].message, f"{found[-1].more}\n{line}")
+            continue
+        goes_on = kind in (_Kind.STAMPED_ERROR, _Kind.EXCEPTION)
+    return tuple(found)
+
+
+def _read_lines(output: str) -> Iterator[tuple[_Kind, str, str]]:
+    """Each line with its kind and message. A log line of another process may stand within a traceback on stderr."""
+    inside = False
+    for line in _ANSI.sub("", output).splitlines():
+        kind, message = _read_line(line, inside)
+        yield kind, line, message
+        inside = kind is _Kind.HEADER or (inside and kind not in (_Kind.EXCEPTION, _Kind.PLAIN))
+
+
+def _read_line(line: str, inside: bool) -> tuple[_Kind, str]:
+    stamped = _OSLO.match(line)
+    if stamped:
+        return _read_oslo(stamped)
+    if _HEADER.match(line) or _HEADER.match(_GROUP_MARGIN.sub("", line)):
+        return _Kind.HEADER, ""
+    text = _GROUP_MARGIN.sub("", line)
+    if inside and (not text.strip() or text[0].isspace() or _GROUP_RULER.match(line)):
+        return _Kind.FRAME, ""
+    if _SOME_ERROR.match(text):
+        return _Kind.EXCEPTION, text
+    level = _LEVEL.search(line)
+    if level:
+        is_error = level["error"] or level["word"]
+        return (_Kind.STAMPED_ERROR, _LEVEL_FIRST.sub("", line)) if is_error else (_Kind.OTHER_LEVEL, "")
+    return (_Kind.EXCEPTION, text) if inside else (_Kind.PLAIN, "")
+
+
+def _read_oslo(stamped: re.Match[str]) -> tuple[_Kind, str]:
+    """oslo.log repeats stamp, level and logger before each line of a traceback, but the ``[context]`` only before a
+    message: that is how a message that looks like a frame is told from a frame."""
+    if stamped["level"] not in ("ERROR", "CRITICAL", "FATAL"):
+        return _Kind.OTHER_LEVEL, ""
+    if stamped["context"]:
+        return _Kind.STAMPED_ERROR, stamped["body"]
+    body = _GROUP_MARGIN.sub("", stamped["body"])
+    between = not body.strip() or body[0].isspace() or _BETWEEN.match(body) or _GROUP_RULER.match(stamped["body"])
+    return (_Kind.OTHER_LEVEL, "") if between or _HEADER.match(body) else (_Kind.STAMPED_ERROR, body)
+
+
+# --- the cause ------------------------------------------------------------------------------------------------------
+
+_OF_TIME = re.compile(
+    r"\btime\b|time-?d?[ -]?out|deadline|\bnot (?:yet )?ready|\bblock(?:ed|s|ing)?\b|\bstuck\b|\bh[au]ng(?:s|ing)?\b"
+    r"|\bstall|\bfr[eo]ze|unresponsive|\b(?:did|has|have) not\b|\bno (?:answer|response|reply)\b"
+    r"|\b(?:within|after) \d",
+    re.IGNORECASE,
+)
+_OF_END = re.compile(
+    r"\bworkers?\b|\bchild(?:ren)?\b|\bprocess(?:es)?\b|\bexit(?:s|ed|ing)?\b|\bSystemExit\b|\bkilled\b"
+    r"|\bsignal(?:l?ed)?\b|\bstatus\b|\bpid\b|\bdied\b|\bterminated\b|\bSIG[A-Z]{2,}\d*\b",
+    re.IGNORECASE,
+)
+_OF_NETWORK = re.compile(
+    r"connect|refused|\breset\b|unreachable|\bECONN|\bbroker\b|\bamqp\b|\bsocket\b|\bpeer\b|\bnetwork\b|\btransport\b",
+    re.IGNORECASE,
+)
+_ANYTHING = re.compile("")
+
+_ABOUT = {
+    "stall": (_OF_TIME,),
+    "freeze": (_OF_TIME,),
+    "delay": (_OF_TIME,),
+    "exit": (_OF_END,),
+    "kill": (_OF_END,),
+    "signal": (_OF_END,),
+    "refuse": (_OF_NETWORK,),
+    "reset_peer": (_OF_NETWORK,),
+    "blackhole": (_OF_NETWORK, _OF_TIME),
+    "timeout": (_OF_NETWORK, _OF_TIME),
+    "latency": (_OF_NETWORK, _OF_TIME),
+    "bandwidth": (_OF_NETWORK, _OF_TIME),
+    "slicer": (_OF_NETWORK, _OF_TIME),
+    "slow_close": (_OF_NETWORK, _OF_TIME),
+    "limit_data": (_OF_NETWORK, _OF_TIME),
+}
+"""What an error line must be about when the action leaves no token. Any error line does for an action that is not here:
+nobody can say beforehand what a wrong return value or a resource limit makes a library complain of."""
+
+
+_RAISING = frozenset({"raise", "refuse", "reset_peer"})
+
+
+def unnamed_cause(case: Case, seen: Observation) -> str:
+    """Why the last error lines do not name the cause of an exit, as the second half of a sentence; "" if they do.
+
+    Of several faults that fired one named is enough (which of them ended the start cannot be known), but a delay does
+    not stand in for what broke. No line is owed for a stop signal that the case sent to the launcher, nor by a launcher
+    that the case ended beyond any answer.
+    """
+    if ended_by_the_case(case, seen) or asked_to_stop_s(case, seen) is not None:
+        return ""
+    suspects = _suspects(case, seen)
+    last = error_lines(seen.output)[-LAST_LINES:]
+    if any(_names(line, fault, firing) for line in last for fault, firing in suspects):
+        return ""
+    if any(firing.token and firing.token in _farewell(seen.output) for _, firing in suspects):
+        return ""
+    if not last:
+        return "it wrote no error line at all"
+    wanted = " or ".join(_wanted(fault, firing) for fault, firing in suspects)
+    told = f"none of its last {len(last)} error lines holds {wanted}; the last one is {shortened(last[-1].line)!r}"
+    return told if suspects else ""
+
+
+def _farewell(output: str) -> str:
+    """The log's very last line if it has no level: ``sys.exit("why")`` prints ``why`` and nothing else."""
+    last = output.rstrip().splitlines()[-1:]
+    return last[0] if last and _read_line(last[0], False)[0] is _Kind.PLAIN else ""
+
+
+def _suspects(case: Case, seen: Observation) -> list[tuple[Fault, Firing]]:
+    """The faults that may have ended it, each with a firing: those that break something, or else all that fired."""
+    happened = {firing.index: firing for firing in seen.fired}
+    pairs = [(case.faults[index], firing) for index, firing in sorted(happened.items()) if fault_of(case, firing)]
+    return [pair for pair in pairs if breaks(pair[0])] or pairs
+
+
+def _names(line: ErrorLine, fault: Fault, firing: Firing) -> bool:
+    if firing.token and (firing.token in line.line or firing.token in line.more):
+        return True
+    if _raises(fault, firing):
+        return False
+    return any(words.search(line.message) for words in _ABOUT.get(fault.action, (_ANYTHING,)))
+
+
+def _raises(fault: Fault, firing: Firing) -> bool:
+    """An action that raises puts its token into the exception. The agent raises for network words too, and says
+    ``raise`` then; a network fault outside the process has no token to look for."""
+    return bool(firing.token) and not _RAISING.isdisjoint((fault.action, firing.action))
+
+
+def _wanted(fault: Fault, firing: Firing) -> str:
+    if _raises(fault, firing):
+        return f"the token {firing.token}"
+    return f"a word about the {fault.action} at {fault.site}"
+
+
+def shortened(line: str, *, most: int = 160) -> str:
+    line = line.strip()
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,121 @@
+"""From the sites that a good start reached to the cases of a sweep: every site, every fault that fits. Pure, ordered.
+
+Both lifetimes always: a fault that happens once finds what does not recover, one that stays finds what never gives up.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from chaos.catalog import BY_NAME, SiteDoc
+from chaos.model import Case, Fault, Hits, Phase, Site, Variant
+
+ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
+MOST_HITS = 6
+"""Profile ``full`` fails each of the first hits of a site in turn, up to this many."""
+
+
+class Profile(enum.StrEnum):
+    """How much a sweep tries; each holds all of the one before."""
+
+    SMOKE = "smoke"
+    DEFAULT = "default"
+    FULL = "full"
+    NIGHTLY = "nightly"
+
+
+DEPTH = {profile: depth for depth, profile in enumerate(Profile)}
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One kind of fault to plan: from which profile on, at which sites (empty: all), in which role (empty: any)."""
+
+    action: str
+    args: tuple[str, ...]
+    hits: Hits
+    since: Profile
+    sites: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    phases: tuple[Phase, ...] = (Phase.START,)
+
+
+BODIES = ("service.create", "service.init", "service.start", "process.body")
+MOST_TELLING = ("service.create", "service.start", "rpc.server.start", "rpc.listen", "thread.spawn", "process.fork",
+                "timer.add", "greenthread.spawn")
+
+TRIES: tuple[Try, ...] = (
+    Try("exit", ("0",), PERSISTENT, Profile.SMOKE, ("service.start",)),
+    Try("stall", (), PERSISTENT, Profile.SMOKE, ("service.start",)),
+    Try("refuse", (), PERSISTENT, Profile.SMOKE, ("rpc.connect",)),
+    Try("refuse", (), ONCE, Profile.DEFAULT, ("rpc.connect",)),
+    Try("blackhole", (), PERSISTENT, Profile.DEFAULT, ("rpc.connect",)),
+    Try("latency", ("0.3",), ONCE, Profile.DEFAULT, ("rpc.connect",)),
+    Try("exit", ("0",), PERSISTENT, Profile.DEFAULT, BODIES),
+    Try("exit", ("3",), ONCE, Profile.DEFAULT, ("service.start", "process.body")),
+    Try("exit", ("no-database",), PERSISTENT, Profile.DEFAULT, ("service.start",)),
+    Try("stall", (), PERSISTENT, Profile.DEFAULT, ("service.create", "service.init", "rpc.server.start")),
+    Try("freeze", (), PERSISTENT, Profile.DEFAULT, ("service.start", "service.create")),
+    Try("kill", (), ONCE, Profile.DEFAULT, ("service.start", "process.body")),
+    Try("kill", (), PERSISTENT, Profile.DEFAULT, ("service.start",), ("worker",)),
+    Try("kill", (), ONCE, Profile.DEFAULT, ("launcher.wait", "process.fork"), ("parent",)),
+    Try("delay", ("0.3",), ONCE, Profile.DEFAULT, ("service.create", "service.start", "process.fork")),
+    Try("stall", (), ONCE, Profile.FULL),
+    Try("freeze", (), ONCE, Profile.FULL),
+    Try("exit", ("1",), ONCE, Profile.FULL),
+    Try("exit", ("0", "hard"), ONCE, Profile.FULL, (), ("worker",)),
+    Try("kill", (), ONCE, Profile.FULL),
+    Try("kill", (), PERSISTENT, Profile.FULL, (), ("worker",)),
+    Try("delay", ("0.3",), PERSISTENT, Profile.FULL),
+)
+
+
+def plan(variant: Variant, profile: Profile) -> tuple[Case, ...]:
+    """The cases of one variant, in the order of the start, each once."""
+    base = variant.baseline.case
+    faults = dict.fromkeys(fault for site in variant.sites for fault in _faults(site, base.workers, profile))
+    return tuple(replace(base, faults=(fault,)) for fault in faults)
+
+
+def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
+    doc = BY_NAME.get(site.name)
+    family = site.role.partition(".")[0]
+    if doc is None or family not in ("parent", "worker"):
+        return
+    for role in _roles(site, workers, profile):
+        yield from _raises(site, doc, role, profile)
+        for one in TRIES:
+            if (DEPTH[one.since] <= DEPTH[profile] and site.name in (one.sites or (site.name,))
+                    and family in (one.roles or (family,)) and site.phase in one.phases and one.action in _fitting(doc)):
+                yield Fault(site.name, one.action, one.args, role, one.hits)
+
+
+def _fitting(doc: SiteDoc) -> tuple[str, ...]:
+    return (*doc.actions, "kill", "exit")
+
+
+def _roles(site: Site, workers: int, profile: Profile) -> tuple[str, ...]:
+    """Any worker; and, where there are several, the last one alone: a start of which only a part fails."""
+    if site.role == "parent":
+        return ("parent",)
+    alone = workers > 1 and site.role == f"worker.{workers - 1}" and profile is not Profile.SMOKE
+    return ("worker", site.role) if alone else ("worker",)
+
+
+def _raises(site: Site, doc: SiteDoc, role: str, profile: Profile) -> Iterator[Fault]:
+    if site.phase is Phase.SERVING or (profile is Profile.SMOKE and doc.name not in MOST_TELLING):
+        return
+    if doc.name == "rpc.connect":
+        if DEPTH[profile] >= DEPTH[Profile.FULL]:
+            yield from (Fault(site.name, word, (), role, hits) for word in ("reset_peer", "timeout")
+                        for hits in (ONCE, FIRST_3, PERSISTENT))
+        return
+    lifetimes = (PERSISTENT,) if profile is Profile.SMOKE else (ONCE, PERSISTENT)
+    if DEPTH[profile] >= DEPTH[Profile.FULL]:
+        lifetimes += (FIRST_3, *(Hits(hit, hit) for hit in range(2, min(site.hits, MOST_HITS) + 1)))
+    errors = doc.errors if DEPTH[profile] >= DEPTH[Profile.FULL] else doc.errors[:1]
+    for error in errors:
+        for hits in lifetimes:
+            yield Fault(site.name, "raise", error.words, role, hits)

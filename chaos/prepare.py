@@ -1,0 +1,39 @@
+"""From a case to the request that a supervisor runs: how the target is started, how long it may take. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaos.arming import plan_text
+from chaos.caseid import format_case
+from chaos.model import Case, Expectation, Limits
+from chaos.runner.request import Request
+from chaos.target import Target
+
+BASELINE_BOOT_S = 30.0
+"""How long a start without a fault may take where nobody said otherwise: nova takes 5 s, three times that when loaded."""
+READY_FACTOR = 6.0
+"""A start under a fault that has not fired may take this many times the baseline's, on top of the deadline: machines are
+shared, and what came before the fault is not what is judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """``deadline_s``: how long after its fault a launcher may take; None: the target's own, else 10 s."""
+
+    deadline_s: float | None = None
+    grace_s: float = 8.0
+
+    def limits(self, target: Target, expected: Expectation | None) -> Limits:
+        deadline = self.deadline_s or target.deadline_s or 10.0
+        if expected is None:
+            return Limits(deadline, self.grace_s, self.deadline_s or max(BASELINE_BOOT_S, deadline))
+        return Limits(deadline, self.grace_s, deadline + READY_FACTOR * (expected.ready_after_s or 1.0))
+
+
+def request_for(target: Target, case: Case, timing: Timing, expected: Expectation | None) -> Request:
+    """The request that runs ``case``; ``expected`` None makes it a baseline."""
+    case_id = format_case(case)
+    argv, script = target.argv(case)
+    return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case),
+                   plan=plan_text(case_id, case.faults), limits=timing.limits(target, expected), expected=expected)

@@ -1,0 +1,366 @@
+"""The startup contract: one pure function a promise, from a case and what was seen to why it is broken, or None.
+
+A promise is not asked whether chaos did its part: ``judge`` asks none for a run that was interrupted or whose fault never
+fired. ``because`` is one sentence with the evidence in it: what an operator would want to see before believing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from chaos.model import (
+    Broken,
+    Case,
+    Exited,
+    Expectation,
+    Firing,
+    Holding,
+    Judged,
+    Killed,
+    Observation,
+    Outcome,
+    Peak,
+    Phase,
+    Process,
+    StillRunning,
+)
+from chaos.outcomes import (
+    asked_to_stop_s,
+    breaks,
+    dead_before_ready,
+    ended_by_the_case,
+    fault_of,
+    in_launcher,
+    outcome_of,
+    respawned,
+    retried,
+    serves_unannounced,
+    serving_pids,
+    started_and_alive,
+    unnamed_cause,
+)
+
+Promise = Callable[[Case, Observation], Broken | None]
+
+SAME_ON_BOTH_BACKENDS = "same-on-both-backends"
+
+_SHOWN = 4
+"""How many pids, files or leaks a sentence lists; the observation holds them all."""
+
+
+def ends(case: Case, seen: Observation) -> Broken | None:
+    """Broken by a launcher that still runs at the deadline and does not serve, whatever it is doing meanwhile.
+
+    Not by one that serves, nor by one that serves and only forgot READY=1 (``ready-means-ready``), nor by one that was
+    told to stop and does not (``stops-when-told``): each defect is said once.
+    """
+    if _serves(seen) or not isinstance(seen.ending, StillRunning) or stops_when_told(case, seen):
+        return None
+    after = f"still running {seen.ending.after_s:g} s after exec and not serving"
+    return Broken("ends", f"{after}: {_doing(case, seen)}{_first_firing(case, seen)}")
+
+
+def status(case: Case, seen: Observation) -> Broken | None:
+    """Broken by exit 0 without a start that worked and a stop that was asked for, and by a signal from elsewhere.
+
+    Not by a signal that chaos sent, nor by a hard exit 0 that the case put into the launcher's own process: no program
+    can change that status. A wrong status other than 0 after a stop is ``stops-when-told``.
+    """
+    match seen.ending:
+        case Killed(name, by_chaos=False):
+            return Broken("status", f"{name}, which chaos did not send, killed it {seen.elapsed_s:g} s after exec")
+        case Exited(0) if not ended_by_the_case(case, seen):
+            missing = _missing_for_success(case, seen)
+            return Broken("status", f"it exited 0 {seen.elapsed_s:g} s after exec, but {missing}") if missing else None
+        case Exited() | Killed() | StillRunning():
+            return None
+        case _:
+            assert_never(seen.ending)
+
+
+def cause(case: Case, seen: Observation) -> Broken | None:
+    """Broken by an exit other than 0, not asked for, whose cause is not in the last error lines.
+
+    Not by exit 0 (``status``), not by an exit after a stop, and not by a launcher that the case itself ended beyond any
+    answer: nobody was left to speak. What counts as named stands at ``unnamed_cause``.
+    """
+    if not isinstance(seen.ending, Exited) or seen.ending.status == 0:
+        return None
+    reason = unnamed_cause(case, seen)
+    return Broken("cause", f"it exited {seen.ending.status}, and {reason}") if reason else None
+
+
+def nobody_left(case: Case, seen: Observation) -> Broken | None:
+    """Broken by processes that outlive the launcher by more than the time that they are given to notice its end.
+
+    Not where chaos had to end the launcher: what its clean-up met had no launcher that could have ended it.
+    """
+    if not seen.leftovers or isinstance(seen.ending, StillRunning):
+        return None
+    listed = _listed([_process(process) for process in seen.leftovers])
+    return Broken("nobody-left", f"{_count(seen.leftovers, 'process')} outlived it by {_orphan_time(seen)}: {listed}")
+
+
+def nothing_held(case: Case, seen: Observation) -> Broken | None:
+    """Broken by what the launcher took and did not give back.
+
+    Not where chaos had to end it, and not by a file that nobody holds open once the case itself killed the launcher:
+    no program removes a file after SIGKILL. A port or lock with an owner is held even then.
+    """
+    if isinstance(seen.ending, StillRunning):
+        return None
+    excused = ended_by_the_case(case, seen)
+    held = [holding for holding in seen.holdings if holding.owner or not excused]
+    return Broken("nothing-held", f"not given back: {_listed([_holding(one) for one in held])}") if held else None
+
+
+def gives_up(case: Case, seen: Observation) -> Broken | None:
+    """Broken by workers that die before they are ready and are born again until chaos stops watching.
+
+    Not by workers that were respawned and then served, nor by a launcher that respawned some and then ended.
+    """
+    extra = respawned(seen)
+    if not extra or _serves(seen) or not isinstance(seen.ending, StillRunning):
+        return None
+    dead = dead_before_ready(seen)
+    pids = _listed([str(process.pid) for process in dead])
+    return Broken(
+        "gives-up",
+        f"{_count(dead, 'worker')} died before they were ready (pids {pids}) and were replaced, {extra} births more than"
+        f" the {seen.expected.servers} expected, until chaos stopped watching at {seen.elapsed_s:g} s",
+    )
+
+
+def ready_means_ready(case: Case, seen: Observation) -> Broken | None:
+    """Broken by READY=1 from a start that never served, and by a start that serves and keeps READY=1 to itself.
+
+    READY=1 a moment before chaos's own call is answered is right: the call takes its time. So is one that was true when
+    it was sent: every service had started, what broke broke later, and the launcher ended. And nobody owes READY=1
+    once it was told to stop on its way up.
+    """
+    if seen.ready_s is not None and seen.served_s is None and not _was_true(case, seen, seen.ready_s):
+        stood = f"{len(serving_pids(seen))} of {seen.expected.servers} expected processes served at the end"
+        return Broken("ready-means-ready", f"READY=1 came {seen.ready_s:g} s after exec and it never served ({stood})")
+    if serves_unannounced(seen) or (_serves(seen) and _owes_notice(case, seen)):
+        when = "it serves" if seen.served_s is None else f"it served {seen.served_s:g} s after exec"
+        return Broken("ready-means-ready", f"{when} and READY=1, which a good start sends, never came")
+    return None
+
+
+def full_strength(case: Case, seen: Observation) -> Broken | None:
+    """Broken by a launcher that stays up and looks healthy with less than it should have.
+
+    Not by one that says nothing and where nothing started: that is a hang, not a pretence; nor by a loop, which
+    anybody who looks can see; nor by one at full strength that only forgot READY=1.
+    """
+    if outcome_of(case, seen) is not Outcome.DEGRADED or serves_unannounced(seen):
+        return None
+    return Broken("full-strength", f"it stays up though {_strength(seen)}")
+
+
+def recovers(case: Case, seen: Observation) -> Broken | None:
+    """Broken by a start that a transient fault leaves in between: neither serving nor ended, the fault long over.
+
+    Not where one of the faults is for good, nor where nothing fired on the way up, nor where the fault is the stop
+    signal itself: from that nothing has to recover.
+    """
+    early = [firing for firing in seen.fired if firing.phase is Phase.START]
+    lasting = not all(fault.transient for fault in case.faults)
+    if lasting or not early or _serves(seen) or not isinstance(seen.ending, StillRunning):
+        return None
+    if asked_to_stop_s(case, seen) is not None:
+        return None
+    last = early[-1]
+    since = f"{_firing(case, last)} happened {last.at_s:g} s after exec and not again"
+    return Broken("recovers", f"{since}, and {seen.elapsed_s:g} s after exec it neither serves nor has ended")
+
+
+def stops_when_told(case: Case, seen: Observation) -> Broken | None:
+    """Broken by not ending within the grace time, and after serving by a status that is not true.
+
+    True are 0, death by the signal that was sent, and 128 + that signal, by which shells and many launchers report it.
+    Not judged is the status of a launcher in which a fault fired after its service had started: it may say so. Nor the
+    grace time of a launcher that chaos did not watch for as long as that.
+    """
+    asked_s = asked_to_stop_s(case, seen)
+    if asked_s is None:
+        return None
+    if isinstance(seen.ending, StillRunning) or seen.elapsed_s - asked_s > seen.limits.grace_s:
+        return _overstayed(seen, asked_s)
+    if seen.served_s is None or _fired_after_start(seen) or _true_after_stop(seen):
+        return None
+    ending = f"exited {seen.ending.status}" if isinstance(seen.ending, Exited) else f"was killed by {seen.ending.signal}"
+    took = f"{seen.elapsed_s - asked_s:.3g} s after it was told to stop, served and unbroken since"
+    return Broken("stops-when-told", f"it {ending} {took}")
+
+
+def keeps_secrets(case: Case, seen: Observation) -> Broken | None:
+    """Broken by a secret where anybody can read it. ``leaks`` say which secret and where, never the secret itself."""
+    if not seen.leaks:
+        return None
+    return Broken("keeps-secrets", f"{_count(seen.leaks, 'leak')} of its configuration: {_listed(list(seen.leaks))}")
+
+
+def stays_in_bounds(case: Case, seen: Observation) -> Broken | None:
+    """Broken by more processes, threads or descriptors at one time than anything in the case explains.
+
+    Not by the second generation of workers beside the first, nor by a pool of threads that fills under a fault: the
+    bound is twice the baseline and some. It is there for growth by CPU count, by retry or by a leak.
+    """
+    over = [_over(what, used, bound) for what, used, bound in _bounds(case, seen.expected, seen.peak) if used > bound]
+    return Broken("stays-in-bounds", "; ".join(over)) if over else None
+
+
+PROMISES: tuple[tuple[str, Promise, str], ...] = (
+    ("ends", ends, "after a fault that it cannot absorb, it ends by itself within the deadline"),
+    ("status", status, "it exits 0 only after a start that worked and a stop that was asked for"),
+    ("cause", cause, "the cause is named in its last error lines"),
+    ("nobody-left", nobody_left, "no process of its tree outlives it"),
+    ("nothing-held", nothing_held, "ports, sockets, locks, pid files and temporary files are free again"),
+    ("gives-up", gives_up, "workers that die before they are ready are not respawned for ever"),
+    ("ready-means-ready", ready_means_ready, "READY=1 is sent when it serves, and only then"),
+    ("full-strength", full_strength, "it does not stay up, looking healthy, with less than it should have"),
+    ("recovers", recovers, "after a transient fault it ends up serving or it ends"),
+    ("stops-when-told", stops_when_told, "SIGTERM or SIGINT ends it within the grace time, with a truthful status"),
+    ("keeps-secrets", keeps_secrets, "no secret of its configuration can be read anywhere"),
+    ("stays-in-bounds", stays_in_bounds, "processes, threads and file descriptors stay within a bound"),
+)
+"""The promises that one run can break, in the order of the contract: id, function, what it promises. The thirteenth,
+``same_on_both_backends``, needs two runs."""
+
+
+def same_on_both_backends(a: Judged, b: Judged) -> Broken | None:
+    """Broken by two outcomes of one case. Not where one of the two runs says nothing (never fired, chaos's own fault).
+
+    Strict on purpose: started here and recovered there is a finding too, for somebody to look at.
+    """
+    silent = (Outcome.UNREACHED, Outcome.HARNESS_ERROR)
+    first, second = a.verdict.outcome, b.verdict.outcome
+    if first is second or first in silent or second in silent:
+        return None
+    return Broken(SAME_ON_BOTH_BACKENDS, f"{first} under {a.case.backend}, {second} under {b.case.backend}")
+
+
+# --- readings ----------------------------------------------------------------------------------------------------
+
+
+def _serves(seen: Observation) -> bool:
+    return seen.served_s is not None or serves_unannounced(seen)
+
+
+def _missing_for_success(case: Case, seen: Observation) -> str:
+    if seen.served_s is None:
+        return "it never served"
+    return "" if asked_to_stop_s(case, seen) is not None else "nobody had asked it to stop"
+
+
+def _was_true(case: Case, seen: Observation, ready_s: float) -> bool:
+    started = {m.pid for m in seen.milestones if m.name in ("service started", "started") and m.at_s <= ready_s}
+    broke = [f for f in seen.fired if (fault := fault_of(case, f)) and breaks(fault)]
+    ended = not isinstance(seen.ending, StillRunning)
+    return ended and len(started) >= seen.expected.servers and all(f.at_s >= ready_s for f in broke)
+
+
+def _owes_notice(case: Case, seen: Observation) -> bool:
+    asked_s = asked_to_stop_s(case, seen)
+    told_early = asked_s is not None and seen.served_s is not None and asked_s < seen.served_s
+    return seen.expected.notifies and seen.ready_s is None and not told_early
+
+
+def _overstayed(seen: Observation, asked_s: float) -> Broken | None:
+    took = seen.elapsed_s - asked_s
+    if took < seen.limits.grace_s and seen.stopped_watching != "grace":
+        return None
+    still = "still runs" if isinstance(seen.ending, StillRunning) else "ended only"
+    grace = f"the grace time is {seen.limits.grace_s:g} s"
+    return Broken("stops-when-told", f"told to stop {asked_s:g} s after exec, it {still} {took:.3g} s later; {grace}")
+
+
+def _fired_after_start(seen: Observation) -> bool:
+    """A fault fired once chaos had seen it serve, or in a process whose own service had started before."""
+    started = {(m.pid, m.at_s) for m in seen.milestones if m.name in ("service started", "started")}
+    return any(
+        firing.phase is not Phase.START or any(pid == firing.pid and at_s <= firing.at_s for pid, at_s in started)
+        for firing in seen.fired
+    )
+
+
+def _true_after_stop(seen: Observation) -> bool:
+    if isinstance(seen.ending, Exited):
+        return seen.ending.status in (0, *(_SHELL_STATUS[s.signal] for s in seen.signals if s.signal in _SHELL_STATUS))
+    return isinstance(seen.ending, Killed) and seen.ending.by_chaos
+
+
+_SHELL_STATUS = {"SIGTERM": 128 + 15, "SIGINT": 128 + 2}
+
+
+def _bounds(case: Case, expected: Expectation, peak: Peak) -> list[tuple[str, int, int]]:
+    """(what, peak, bound). With no baseline to learn from, the workers that were asked for are all there is to go by."""
+    workers = case.workers
+    return [
+        ("processes", peak.processes, _bound(expected.processes, 16, workers + 64)),
+        ("threads", peak.threads, _bound(expected.threads, 64, 64 * workers + 256)),
+        ("file descriptors", peak.fds, _bound(expected.fds, 256, 256 * workers + 1024)),
+    ]
+
+
+def _bound(baseline: int | None, spare: int, without_baseline: int) -> int:
+    return without_baseline if baseline is None else 2 * baseline + spare
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+
+def _over(what: str, used: int, bound: int) -> str:
+    return f"{used} {what} at one time, the bound is {bound}"
+
+
+def _doing(case: Case, seen: Observation) -> str:
+    if respawned(seen):
+        return f"it replaces workers that die before they are ready ({_count(dead_before_ready(seen), 'death')})"
+    if firings := retried(case, seen):
+        return f"pid {firings[-1].pid} retries, {len(firings)} times so far"
+    used = "" if seen.cpu_share is None else f", {seen.cpu_share:.2g} processors busy"
+    return _strength(seen) + used
+
+
+def _strength(seen: Observation) -> str:
+    pids = serving_pids(seen)
+    mute = started_and_alive(seen) - pids
+    which = f" (pid {_listed([str(pid) for pid in sorted(pids)])})" if pids else ""
+    silent = f", pid {_listed([str(pid) for pid in sorted(mute)])} started but answers no call" if mute else ""
+    ready = f", after READY=1 at {seen.ready_s:g} s" if seen.ready_s is not None else ""
+    return f"{len(pids)} of {seen.expected.servers} expected processes serve{which}{silent}{ready}"
+
+
+def _first_firing(case: Case, seen: Observation) -> str:
+    return f", {_firing(case, seen.fired[0])} at {seen.fired[0].at_s:g} s" if seen.fired else ""
+
+
+def _firing(case: Case, firing: Firing) -> str:
+    fault = fault_of(case, firing)
+    return f"{fault.action if fault else firing.action} at {firing.site} in {firing.role} (pid {firing.pid})"
+
+
+def _orphan_time(seen: Observation) -> str:
+    return f"{seen.limits.orphan_s:g} s"
+
+
+def _process(process: Process) -> str:
+    return " ".join(filter(None, (process.role, f"pid {process.pid}", process.command and f"({process.command[:60]})")))
+
+
+def _holding(holding: Holding) -> str:
+    return f"{holding.kind} {holding.name}" + (f" (held by {holding.owner})" if holding.owner else "")
+
+
+def _count(things: tuple[object, ...], noun: str) -> str:
+    if len(things) == 1:
+        return f"1 {noun}"
+    return f"{len(things)} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def _listed(words: list[str]) -> str:
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return ", ".join(words[:_SHOWN]) + more

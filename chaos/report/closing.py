@@ -1,0 +1,187 @@
+"""What a terminal shows when a sweep is over, as lines: matrix, findings, summary, the command to type next. Pure.
+
+Colour only repeats what the words and letters say. Everything is wrapped to the width but lines that hold an id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.text import Text
+
+from chaos.caseid import format_case
+from chaos.model import Grade, Judged
+from chaos.report.document import reproduce_line
+from chaos.report.explain import story
+from chaos.report.findings import Finding, findings, never_reached, why
+from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, matrix_of
+from chaos.report.results import Results, by_grade, sites_fired, sites_found
+from chaos.report.safetext import wrapped
+
+STYLES = {Grade.PASS: "green", Grade.FAIL: "bold red", Grade.UNREACHED: "yellow", Grade.UNKNOWN: "bold magenta"}
+TOLD_IN_FULL = 20
+"""Findings with their reason and command; of the rest a line and an id. Beyond a screen or two nobody reads reasons."""
+
+
+def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[str] = ()) -> list[Text]:
+    """The end of a sweep. Its last line is the command that runs the worst finding again; all passing, the summary."""
+    found, unreached = findings(_all_bad(results)), never_reached(results.cases)
+    sections = [
+        matrix_lines(matrix_of(results), width),
+        *([Text(line) for line in story(judged, width=width)] for judged in results.unhealthy_baselines),
+        finding_lines("Findings, worst first", "cause", found, width, suffix),
+        finding_lines("Never reached, which proves nothing", "site", unreached, width, suffix),
+        [Text(line) for note in notes for line in wrapped(note, width)],
+        summary_lines(results, width),
+    ]
+    last = [Text(reproduce_line(finding.shortest.case, suffix), "bold") for finding in (*found, *unreached)[:1]]
+    return [*(line for section in sections if section for line in (Text(), *section)), *last]
+
+
+def _all_bad(results: Results) -> tuple[Judged, ...]:
+    """A baseline that is not healthy is a finding too: the only one, since nothing is injected then."""
+    return (*results.unhealthy_baselines, *results.cases)
+
+
+# --- the matrix ----------------------------------------------------------------------------------------------------
+
+
+def matrix_lines(matrix: Matrix, width: int) -> list[Text]:
+    """The matrix in as many blocks of columns as the width asks for, and its legend; nothing where there is no case."""
+    if not matrix.sites:
+        return []
+    site_width = min(max(map(len, matrix.sites)), max(8, width - 12))
+    blocks = _blocks(matrix, max(1, width - site_width))
+    lines = [line for block in blocks for line in (*_block_lines(matrix, block, site_width), Text())]
+    return [*lines, *legend_lines(matrix, width)]
+
+
+def _column_width(matrix: Matrix, column: Column) -> int:
+    return 2 + max(len(column.action), len(LIFETIMES[column.lifetime]), _cell_width(matrix))
+
+
+def _cell_width(matrix: Matrix) -> int:
+    """A letter a variation, and a gap between two backends."""
+    return len(matrix.variations) + len(matrix.backends) - 1
+
+
+def _blocks(matrix: Matrix, room: int) -> list[tuple[Column, ...]]:
+    """The columns, in groups that fit into ``room`` cells; never an empty one."""
+    blocks: list[tuple[Column, ...]] = [()]
+    for column in matrix.columns:
+        together = sum(_column_width(matrix, each) for each in (*blocks[-1], column))
+        if blocks[-1] and together > room:
+            blocks.append(())
+        blocks[-1] = (*blocks[-1], column)
+    return blocks
+
+
+def _block_lines(matrix: Matrix, block: Sequence[Column], site_width: int) -> Iterator[Text]:
+    """Two lines of heading, then a line a site that has a case in this block."""
+    for words in ([column.action for column in block], [LIFETIMES[column.lifetime] for column in block]):
+        cells = (f"  {word:{_column_width(matrix, c) - 2}}" for word, c in zip(words, block, strict=True))
+        yield Text((" " * site_width + "".join(cells)).rstrip(), "bold")
+    for site in matrix.sites:
+        line = Text(_shortened(site, site_width).ljust(site_width))
+        for column in block:
+            line.append_text(_cell(matrix, site, column))
+        line.rstrip()
+        if len(line) > site_width:
+            yield line
+
+
+def _cell(matrix: Matrix, site: str, column: Column) -> Text:
+    """One letter a variation, side by side, a gap between the backends; an empty cell where there is no case at all."""
+    groups = [Text.assemble(*map(_letter, group)) for group in matrix.cell(site, column)]
+    cell = Text("  ") + Text(" ").join(groups)
+    return cell + Text(" " * (_column_width(matrix, column) - len(cell)))
+
+
+def _letter(mark: Mark) -> tuple[str, str]:
+    return mark.letter, STYLES[mark.worst.verdict.grade] if mark.worst else ""
+
+
+def _shortened(site: str, width: int) -> str:
+    return site if len(site) <= width else site[: width - 1] + "…"
+
+
+def legend_lines(matrix: Matrix, width: int) -> list[Text]:
+    """What the letters are (those that occur), and what stands side by side."""
+    names = "; ".join(", ".join(variation.label for variation in group) for group in matrix.backends)
+    places = f"In a cell, from left to right: {names}." if len(matrix.variations) > 1 else f"All cells: {names}."
+    worst = " A letter is the worst of its cases." if any(mark.count > 1 for mark in matrix.marks.values()) else ""
+    letters = "   ".join(f"{letter}\N{NO-BREAK SPACE}{MEANINGS[letter]}" for letter in matrix.letters)
+    lines = [*wrapped(letters, width), *wrapped(places + worst, width)]
+    return [Text(line.replace("\N{NO-BREAK SPACE}", " "), "dim") for line in lines]
+
+
+# --- findings ------------------------------------------------------------------------------------------------------
+
+
+def finding_lines(title: str, noun: str, found: Sequence[Finding], width: int, suffix: str) -> list[Text]:
+    """A heading with the counts, then each finding: one line what, an id to copy, why, the command."""
+    if not found:
+        return []
+    cases = sum(len(finding.cases) for finding in found)
+    heading = f"{title}: {_counted(len(found), noun)}, {_counted(cases, 'case')}"
+    told = [line for n, f in enumerate(found[:TOLD_IN_FULL], 1) for line in (Text(), *_in_full(n, f, width, suffix))]
+    rest = [line for n, f in enumerate(found[TOLD_IN_FULL:], TOLD_IN_FULL + 1) for line in _in_short(n, f, width)]
+    return [*_styled(wrapped(heading, width), "bold"), *told, *([Text(), *rest] if rest else [])]
+
+
+def _in_full(number: int, finding: Finding, width: int, suffix: str) -> Iterator[Text]:
+    yield from _in_short(number, finding, width)
+    also = [promise for promise in finding.promises if not finding.why.startswith(f"{promise}:")]
+    yield from map(Text, wrapped(finding.why, width, first="   ", rest="   "))
+    if also:
+        yield from map(Text, wrapped(f"also broken: {', '.join(also)}", width, first="   ", rest="   "))
+    yield Text(f"   {reproduce_line(finding.shortest.case, suffix)}")
+
+
+def _in_short(number: int, finding: Finding, width: int) -> Iterator[Text]:
+    yield from _styled(wrapped(f"{number}. {finding.what}", width, rest="   "), STYLES[finding.grade])
+    yield Text(f"   {format_case(finding.shortest.case)}")
+
+
+def case_lines(judged: Judged, width: int) -> list[Text]:
+    """A bad case, told at once while the sweep goes on: what, its id, why."""
+    what = f"{judged.verdict.grade.value.upper()} {judged.verdict.outcome}"
+    head = [*_styled(wrapped(what, width), STYLES[judged.verdict.grade]), Text(f"  {format_case(judged.case)}")]
+    return [*head, *map(Text, wrapped(why(judged), width, first="  ", rest="  "))]
+
+
+# --- the summary ---------------------------------------------------------------------------------------------------
+
+
+def summary_lines(results: Results, width: int) -> list[Text]:
+    """``212 cases: 200 pass, 8 fail, 4 unreached, 0 unknown in 63.2 s, seed 0``, after what qualifies it."""
+    time = f" in {results.elapsed_s:.1f} s" if results.elapsed_s is not None else ""
+    counts = counted(by_grade(results.cases).items())
+    line = f"{_counted(len(results.cases), 'case')}: {counts}{time}, seed {results.started.seed}"
+    return [
+        *_styled([w for text in _qualified(results) for w in wrapped(text, width)], "yellow"),
+        *_styled(wrapped(line, width), "bold"),
+    ]
+
+
+def _qualified(results: Results) -> Iterator[str]:
+    if results.interrupted:
+        yield f"interrupted: {len(results.cases)} of {len(results.planned)} planned cases were finished"
+    if results.unhealthy_baselines:
+        yield "a start without any fault is not healthy, so nothing was injected"
+    silent = [site for site in sites_found(results.variants) if site not in sites_fired(results.cases)]
+    if silent and results.cases:
+        yield f"sites at which no fault fired: {', '.join(silent)}"
+
+
+def counted(counts: Iterable[tuple[Grade, int]]) -> str:
+    """``200 pass, 8 fail, 4 unreached, 0 unknown``."""
+    return ", ".join(f"{count} {grade}" for grade, count in counts)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _styled(lines: Iterable[str], style: str) -> list[Text]:
+    return [Text(line, style) for line in lines]

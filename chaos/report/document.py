@@ -1,0 +1,202 @@
+"""Results as the data of ``report.json`` (docs/contract.md, section 7) and back. Pure: ``jsonfile`` reads and writes.
+
+Field names are a promise: one may be added, none is renamed or dropped without raising ``SCHEMA``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, assert_never
+
+import chaos
+from chaos.caseid import format_case
+from chaos.codec import from_data, to_data
+from chaos.events import CaseFinished, Event, Planned, SweepFinished, SweepStarted, VariantReady
+from chaos.model import Case, Ending, Exited, Judged, Killed, Observation, Site, StillRunning, Variant, Verdict
+from chaos.report.results import Results, by_grade, by_outcome, sites_fired, sites_found
+from chaos.report.safetext import tail
+
+SCHEMA = 1
+TAIL_LINES = 40
+TAIL_CHARACTERS = 8000
+
+
+def reproduce_line(case: Case, suffix: str = "") -> str:
+    """The command that runs ``case`` again. ``suffix``: what the id does not hold, such as `` --python P -- ARGS``."""
+    return f"chaos repro {format_case(case)}{suffix}"
+
+
+def exit_data(ending: Ending) -> dict[str, Any]:
+    """The field ``exit``: ``{"status": 3}``, ``{"signal": "SIGKILL"}`` or ``{"running_after_s": 10.0}``."""
+    match ending:
+        case Exited(status):
+            return {"status": status}
+        case Killed(signal):
+            return {"signal": signal}
+        case StillRunning(after_s):
+            return {"running_after_s": after_s}
+        case _:
+            assert_never(ending)
+
+
+def ready_after_s(seen: Observation) -> float | None:
+    """Seconds to the first READY=1 or, for a target that announces nothing, to serving; None: neither happened."""
+    return seen.ready_s if seen.ready_s is not None else seen.served_s
+
+
+# --- one case ------------------------------------------------------------------------------------------------------
+
+
+def case_data(judged: Judged, suffix: str = "") -> dict[str, Any]:
+    """One CASE. ``observation`` holds the facts in full, so that newer rules can judge them again."""
+    seen = judged.seen
+    return {
+        **_what_ran(judged.case),
+        "fired": len(seen.fired),
+        **_what_it_means(judged.verdict),
+        "exit": exit_data(seen.ending),
+        "elapsed_s": seen.elapsed_s,
+        "ready_after_s": ready_after_s(seen),
+        "log_tail": tail(seen.output, lines=TAIL_LINES, characters=TAIL_CHARACTERS),
+        "stacks": seen.stacks,
+        "reproduce": reproduce_line(judged.case, suffix),
+        "milestones": to_data(seen.milestones),
+        "observation": to_data(seen),
+    }
+
+
+def _what_ran(case: Case) -> dict[str, Any]:
+    """Site, role, hits and action are the first fault's, null for a baseline; ``faults`` has all of them."""
+    first = case.faults[0] if case.faults else None
+    return {
+        "id": format_case(case),
+        "target": case.target,
+        "backend": case.backend,
+        "workers": case.workers,
+        "transport": case.transport,
+        "site": first.site if first else None,
+        "role": first.role if first else None,
+        "hits": str(first.hits) if first else None,
+        "action": first.action if first else None,
+        "args": list(first.args) if first else [],
+        "faults": to_data(case.faults),
+    }
+
+
+def _what_it_means(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "outcome": verdict.outcome.value,
+        "verdict": verdict.grade.value,
+        "promises_broken": [{"promise": b.promise, "because": b.because} for b in verdict.broken],
+        "note": verdict.note,
+    }
+
+
+def judged_of(data: Any) -> Judged:
+    """The case that ``case_data`` wrote; a ``ValueError`` names what is missing or wrong."""
+    fields = _object(data, "a case")
+    case = {name: _member(fields, name, "a case") for name in ("target", "backend", "workers", "faults")}
+    verdict = {
+        "outcome": _member(fields, "outcome", "a case"),
+        "grade": _member(fields, "verdict", "a case"),
+        "broken": _member(fields, "promises_broken", "a case"),
+        "note": fields.get("note", ""),
+    }
+    return Judged(
+        from_data(Case, {**case, "transport": fields.get("transport")}),
+        from_data(Observation, _member(fields, "observation", "a case")),
+        from_data(Verdict, verdict),
+    )
+
+
+# --- the whole report ----------------------------------------------------------------------------------------------
+
+
+def head_data(results: Results, suffix: str = "") -> dict[str, Any]:
+    """Every member of the report except ``cases``, which are many and can be written one by one."""
+    return {
+        "schema": SCHEMA,
+        "chaos": chaos.__version__,
+        "target": results.started.target,
+        "baseline": [case_data(variant.baseline, suffix) for variant in results.variants],
+        "sites": [site_data(variant, site) for variant in results.variants for site in variant.sites],
+        "summary": summary_data(results),
+    }
+
+
+def site_data(variant: Variant, site: Site) -> dict[str, Any]:
+    """One site of one variant; ``name`` is what a CASE calls ``site``, ``baseline`` tells which start reached it."""
+    return {**to_data(site), "baseline": format_case(variant.baseline.case)}
+
+
+def summary_data(results: Results) -> dict[str, Any]:
+    return {
+        "verdicts": {grade.value: count for grade, count in by_grade(results.cases).items()},
+        "outcomes": {outcome.value: count for outcome, count in by_outcome(results.cases).items()},
+        "sites_found": len(sites_found(results.variants)),
+        "sites_fired": len(sites_fired(results.cases)),
+        "cases_planned": len(results.planned),
+        "cases_finished": len(results.cases),
+        "interrupted": results.interrupted,
+        "elapsed_s": results.elapsed_s,
+        "jobs": results.started.jobs,
+        "seed": results.started.seed,
+        "profile": results.started.profile,
+        "versions": dict(results.started.versions),
+    }
+
+
+def events_of(data: Any) -> Iterator[Event]:
+    """The events of the sweep that wrote this report, for any consumer to read again; ``ValueError`` where it is none.
+
+    The plan is known only by its size, so it comes back as the cases that were finished: enough to judge and compare.
+    """
+    report = _object(data, "a report")
+    _check_schema(report)
+    cases = [judged_of(case) for case in _list(report, "cases")]
+    summary = _object(_member(report, "summary", "a report"), "the summary")
+    yield _started(report, summary)
+    for baseline in _list(report, "baseline"):
+        yield VariantReady(Variant(judged_of(baseline), _sites_of(baseline, _list(report, "sites"))))
+    yield Planned(tuple(format_case(judged.case) for judged in cases))
+    yield from map(CaseFinished, cases)
+    yield SweepFinished(summary.get("elapsed_s") or 0.0, bool(summary.get("interrupted", False)))
+
+
+def _started(report: Mapping[str, Any], summary: Mapping[str, Any]) -> SweepStarted:
+    told = {name: _member(summary, name, "the summary") for name in ("seed", "jobs", "profile")}
+    versions = _object(summary.get("versions", {}), "the versions")
+    return SweepStarted(_member(report, "target", "a report"), **told, versions=tuple(versions.items()))
+
+
+def _sites_of(baseline: Mapping[str, Any], sites: list[Any]) -> tuple[Site, ...]:
+    return tuple(from_data(Site, site) for site in sites if site.get("baseline") == baseline["id"])
+
+
+# --- what is not a report ------------------------------------------------------------------------------------------
+
+
+def _check_schema(report: Mapping[str, Any]) -> None:
+    schema = report.get("schema")
+    if schema != SCHEMA:
+        wrote = report.get("chaos", "an unknown chaos")
+        raise ValueError(f"schema is {schema!r}, written by {wrote}; this chaos ({chaos.__version__}) reads {SCHEMA}")
+
+
+def _object(data: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError(f"{what} must be a JSON object, not {type(data).__name__}")
+    return data
+
+
+def _member(fields: Mapping[str, Any], name: str, what: str) -> Any:
+    if name not in fields:
+        raise ValueError(f"{what} has no {name!r}; it has {', '.join(sorted(fields)) or 'nothing'}")
+    return fields[name]
+
+
+def _list(report: Mapping[str, Any], name: str) -> list[Any]:
+    found = _member(report, name, "a report")
+    if not isinstance(found, list):
+        raise ValueError(f"{name!r} of a report must be a JSON list, not {type(found).__name__}")
+    return found

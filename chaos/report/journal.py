@@ -1,0 +1,147 @@
+"""``journal.ndjson``: every event, a line each, on the disk as it happens. It is what is left after a crash.
+
+The file is enough to judge again and to go on: it holds the plan, and every finished case in full.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import chaos
+from chaos.codec import from_data, to_data
+from chaos.events import (
+    CaseFinished,
+    CaseRejudged,
+    CaseStarted,
+    Event,
+    Planned,
+    SweepFinished,
+    SweepStarted,
+    VariantReady,
+)
+
+SCHEMA = 1
+
+KINDS: Mapping[str, type[Event]] = {
+    "sweep-started": SweepStarted,
+    "variant-ready": VariantReady,
+    "planned": Planned,
+    "case-started": CaseStarted,
+    "case-finished": CaseFinished,
+    "case-rejudged": CaseRejudged,
+    "sweep-finished": SweepFinished,
+}
+_NAMES = {cls: name for name, cls in KINDS.items()}
+
+
+class Journal:
+    """Appends each event to ``path`` at once. ``Journal(path)`` begins afresh, ``Journal.resumed(path)`` goes on.
+
+    Unbuffered: when ``feed`` returns, the line has left this process, and a crash of chaos cannot lose it. There is no
+    ``fsync`` a line: a crash of the machine is not what a sweep goes on from, and a sync costs more than a warm case.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mode = "wb"
+        self._file: io.FileIO | None = None
+
+    @classmethod
+    def resumed(cls, path: Path) -> Self:
+        """A journal that goes on behind the last whole line of ``path``; a torn one is cut off, its case runs again."""
+        journal = cls(path)
+        journal._mode = "ab"
+        return journal
+
+    def __enter__(self) -> Self:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = io.FileIO(self._path, self._mode)
+        if _cut_torn_line(self._path, self._file) == 0:
+            _append(self._file, {"schema": SCHEMA, "chaos": chaos.__version__})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def feed(self, event: Event) -> None:
+        if self._file is None:
+            raise RuntimeError(f"the journal {self._path} is not open; use it in a with statement")
+        _append(self._file, event_data(event))
+
+
+def _append(file: io.FileIO, data: Mapping[str, Any]) -> None:
+    """Write one whole line, or none: what a full disk or a Ctrl-C left half done is cut off, and goes up."""
+    start = file.seek(0, os.SEEK_END)
+    rest = memoryview(json.dumps(data).encode() + b"\n")
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except BaseException:
+        file.truncate(start)
+        raise
+
+
+def _cut_torn_line(path: Path, file: io.FileIO) -> int:
+    """Cut what stands behind the last newline, as ``read_journal`` ignores it; how many bytes are left."""
+    whole = 0
+    with path.open("rb") as reader:
+        for line in reader:
+            whole += len(line) if line.endswith(b"\n") else 0
+    file.truncate(whole)
+    return whole
+
+
+def event_data(event: Event) -> dict[str, Any]:
+    """An event as data: its ``kind``, then its fields."""
+    return {"kind": _NAMES[type(event)], **to_data(event)}
+
+
+def read_journal(path: Path) -> Iterator[Event]:
+    """The events of ``path``, in order, read as they are asked for.
+
+    A last line without its newline is torn, and is left out. Anything else that cannot be read is a ``ValueError`` with
+    the line's number: a journal with a hole must not pass for a shorter sweep.
+    """
+    with path.open("rb") as file:
+        _check_header(path, next(file, b""))
+        for number, line in enumerate(file, start=2):
+            if line.endswith(b"\n"):
+                yield _event(path, number, line)
+
+
+def _check_header(path: Path, line: bytes) -> None:
+    header = _parsed(path, 1, line) if line.endswith(b"\n") else {}
+    if header.get("schema") != SCHEMA:
+        found = f"schema {header['schema']!r}" if "schema" in header else "no schema in its first line"
+        raise ValueError(f"{path} is not a journal that chaos {chaos.__version__} reads: {found}, wanted {SCHEMA}")
+
+
+def _event(path: Path, number: int, line: bytes) -> Event:
+    data = _parsed(path, number, line)
+    kind = KINDS.get(data.get("kind", ""))
+    if kind is None:
+        raise ValueError(f"{path}, line {number}: kind is {data.get('kind')!r}, not one of {', '.join(KINDS)}")
+    try:
+        return from_data(kind, data)
+    except ValueError as error:
+        raise ValueError(f"{path}, line {number}: {error}") from error
+
+
+def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{path}, line {number} is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path}, line {number} is not a JSON object but {type(data).__name__}")
+    return data

@@ -1,0 +1,170 @@
+"""Cases as a matrix: sites in the order of the start down, action and lifetime across, the variants inside a cell.
+
+Pure, and shared by the terminal and the HTML page. A cell shows its variants (backend and worker count) side by side,
+because what the eye looks for is a difference between them; as rows of their own they would stand far apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from chaos.caseid import format_case, parse_case
+from chaos.model import Case, Grade, Judged, Lifetime, Outcome
+from chaos.report.results import Results, sites_found
+
+NO_CASE = "-"
+"""Shown only beside a case: a cell in which nothing was ever to run stays empty."""
+
+NOT_RUN = "_"
+LETTERS: Mapping[Outcome, str] = {
+    Outcome.FALSE_SUCCESS: "F",
+    Outcome.SILENT_EXIT: "S",
+    Outcome.KILLED: "K",
+    Outcome.HANG_PROVEN: "H",
+    Outcome.HANG_SUSPECTED: "h",
+    Outcome.LIVELOCK: "L",
+    Outcome.RETRY_LOOP: "T",
+    Outcome.RESPAWN_LOOP: "R",
+    Outcome.DEGRADED: "D",
+    Outcome.UNREACHED: "u",
+    Outcome.HARNESS_ERROR: "?",
+}
+BROKEN = "x"
+"""A case that started, recovered or left cleanly, and still broke a promise (a left-over process, a leaked secret)."""
+
+MEANINGS: Mapping[str, str] = {
+    ".": "pass",
+    **{letter: outcome.value for outcome, letter in LETTERS.items()},
+    BROKEN: "another promise broken",
+    NOT_RUN: "not run",
+    NO_CASE: "no case",
+}
+LIFETIMES: Mapping[Lifetime, str] = {
+    Lifetime.ONCE: "once",
+    Lifetime.FIRST_K: "first k",
+    Lifetime.PERSISTENT: "always",
+}
+_BADNESS = (Grade.PASS, Grade.UNREACHED, Grade.FAIL, Grade.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Variation:
+    """Where a case runs: what stands side by side in a cell."""
+
+    backend: str
+    workers: int
+    transport: str = ""
+
+    @property
+    def label(self) -> str:
+        """``eventlet w2``; a transport that is not the target's own is named, and ``-`` is no backend at all."""
+        backend = "" if self.backend == "-" else f"{self.backend} "
+        return f"{backend}w{self.workers}" + (f"-{self.transport}" if self.transport else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An action and how long it lasts. ``action`` ends in ``+`` where more faults come with it."""
+
+    action: str
+    lifetime: Lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One letter. ``worst``: the case that it stands for (one of ``count``); None where none was run."""
+
+    letter: str
+    count: int = 0
+    worst: Judged | None = None
+
+
+Place = tuple[str, Column, Variation]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    sites: tuple[str, ...]
+    columns: tuple[Column, ...]
+    variations: tuple[Variation, ...]
+    marks: Mapping[Place, Mark]
+
+    @property
+    def backends(self) -> tuple[tuple[Variation, ...], ...]:
+        """The variations, those of one backend together: a difference between backends is what the eye looks for."""
+        return tuple(tuple(group) for _, group in groupby(self.variations, key=lambda variation: variation.backend))
+
+    def cell(self, site: str, column: Column) -> tuple[tuple[Mark, ...], ...]:
+        """For each backend a mark a variation; nothing at all where the site has no case in this column."""
+        if not any((site, column, variation) in self.marks for variation in self.variations):
+            return ()
+        return tuple(tuple(self.mark(site, column, variation) for variation in group) for group in self.backends)
+
+    def mark(self, site: str, column: Column, variation: Variation) -> Mark:
+        return self.marks.get((site, column, variation), Mark(NO_CASE))
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The letters that occur, in the order of the legend."""
+        cells = [self.cell(site, column) for site in self.sites for column in self.columns]
+        seen = {mark.letter for cell in cells for group in cell for mark in group}
+        return tuple(letter for letter in MEANINGS if letter in seen)
+
+
+def matrix_of(results: Results) -> Matrix:
+    """The matrix of all cases with a fault; planned ones that were not run are marked, since a gap reads as no case."""
+    judged = [(place_of(j.case), j) for j in results.cases if j.case.faults]
+    ordered = sorted(judged, key=lambda pair: _sort_key(pair[0]))
+    marks = {place: _worst([j for _, j in group]) for place, group in groupby(ordered, key=lambda pair: pair[0])}
+    all_marks = {**{place: Mark(NOT_RUN) for place in _unfinished(results)}, **marks}
+    return Matrix(
+        _in_start_order({site for site, _, _ in all_marks}, sites_found(results.variants)),
+        _in_column_order({column for _, column, _ in all_marks}),
+        tuple(sorted({variation for _, _, variation in all_marks})),
+        all_marks,
+    )
+
+
+def place_of(case: Case) -> Place:
+    """Where a case stands. One with several faults stands with its first; its column says that there are more."""
+    fault = case.faults[0]
+    action = fault.action if len(case.faults) == 1 else f"{fault.action}+"
+    return fault.site, Column(action, fault.hits.lifetime), Variation(case.backend, case.workers, case.transport or "")
+
+
+def _unfinished(results: Results) -> list[Place]:
+    finished = {format_case(judged.case) for judged in results.cases}
+    cases = [parse_case(case_id) for case_id in results.planned if case_id not in finished]
+    return [place_of(case) for case in cases if case.faults]
+
+
+def _worst(cases: list[Judged]) -> Mark:
+    worst = max(cases, key=lambda judged: _BADNESS.index(judged.verdict.grade))
+    return Mark(letter_of(worst), len(cases), worst)
+
+
+def letter_of(judged: Judged) -> str:
+    """``.`` for a pass whatever the outcome, else the outcome's letter."""
+    if judged.verdict.grade is Grade.PASS:
+        return "."
+    return LETTERS.get(judged.verdict.outcome, BROKEN)
+
+
+def _sort_key(place: Place) -> tuple[str, str, str, Variation]:
+    site, column, variation = place
+    return site, column.action, column.lifetime, variation
+
+
+def _in_start_order(used: set[str], found: tuple[str, ...]) -> tuple[str, ...]:
+    """Sites that a good start reached, in its order; then those that only a fault knows of, by name."""
+    return (*(site for site in found if site in used), *sorted(used - set(found)))
+
+
+def _in_column_order(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """By action, then from the shortest lifetime to the longest; what raises first, as most people look for that."""
+    lifetimes = list(LIFETIMES)
+    return tuple(
+        sorted(columns, key=lambda c: (c.action.rstrip("+") != "raise", c.action, lifetimes.index(c.lifetime)))
+    )

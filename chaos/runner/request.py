@@ -1,0 +1,27 @@
+"""What a supervisor needs to run one case. A value that travels as JSON from the caller to its host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaos.model import Case, Expectation, Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One run. ``argv[0]`` is a path; ``script`` (name, text) is written into the run's folder and may stand in argv as
+    ``{script}``. ``env``: what is set besides the inherited environment. ``expected`` None: this is a baseline, and what
+    a good start looks like is learnt from it. ``secrets``: texts that must not appear in the output. ``full``: keep
+    stacks and the whole output also where nothing hangs.
+    """
+
+    case_id: str
+    case: Case
+    argv: tuple[str, ...]
+    plan: str
+    limits: Limits
+    env: tuple[tuple[str, str], ...] = ()
+    script: tuple[str, str] | None = None
+    expected: Expectation | None = None
+    secrets: tuple[str, ...] = ()
+    folder: str = ""

@@ -1,0 +1,58 @@
+"""Choose the concurrency backend and patch for it, before anything else is imported; must not parse the configuration.
+
+Two facts make this the first step of a launcher. ``eventlet.monkey_patch()`` does not reach locks that exist already, and
+``oslo_service.service`` binds the backend when it is first imported, which ``oslo_messaging`` does on its own.
+"""
+
+import argparse
+import enum
+import pickle
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from chaos.sample.errors import ConfigError
+
+
+class Backend(enum.Enum):
+    """oslo.service's two backends, by the names that oslo.service gives them."""
+
+    EVENTLET = "eventlet"
+    THREADING = "threading"
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse ends the process on an error, with a usage text; the caller wants one line and its own status."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message)
+
+
+def chosen(arguments: Sequence[str]) -> Backend:
+    """Return the backend that ``--backend`` names (default: threading). Raise `ConfigError` for any other word."""
+    names = [backend.value for backend in Backend]
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--backend", choices=names, default=Backend.THREADING.value)
+    return Backend(parser.parse_known_args(list(arguments))[0].backend)
+
+
+def prepare(backend: Backend) -> None:
+    """Patch if the backend is eventlet, then bind oslo.service to it. One backend a process."""
+    warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")  # the operator chose it knowingly
+    if backend is Backend.EVENTLET:
+        import eventlet
+
+        eventlet.monkey_patch()
+    from oslo_service import backend as oslo_backend
+
+    oslo_backend.init_backend(oslo_backend.BackendType(backend.value))
+
+
+def call_prepared(backend_name: str, pickled: bytes) -> Any:
+    """Prepare the backend, and only then unpickle a function with its arguments and call it: how a spawned worker begins.
+
+    Unpickling a service imports ``oslo_service.service``, which would bind a fresh interpreter to eventlet.
+    """
+    prepare(Backend(backend_name))
+    function, arguments = pickle.loads(pickled)
+    return function(*arguments)

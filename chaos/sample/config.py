@@ -1,0 +1,123 @@
+"""The options of the scheduler, their checks, and its logging; must not start anything.
+
+Import it only after `concurrency.prepare`: the transport's options come with oslo_messaging.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import resource
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import oslo_messaging
+import oslo_messaging.opts
+from oslo_config import cfg
+from oslo_log import log as oslo_log
+
+from chaos.sample.concurrency import Backend
+from chaos.sample.errors import ConfigError
+from chaos.sample.redaction import Redactor
+
+LOG = logging.getLogger(__name__)
+
+WORKERS_PER_CPU = 4
+FILES_PER_WORKER = 16  # what the parent holds for each: pidfd, sentinel, semaphores, with room for a respawn
+
+OPTIONS: tuple[cfg.Opt, ...] = (
+    cfg.StrOpt("backend", choices=[backend.value for backend in Backend], default=Backend.THREADING.value),
+    cfg.IntOpt("workers", default=1, min=1, help="Worker processes; more than the machine bears are cut to its bound."),
+    cfg.StrOpt("start-method", choices=["fork", "spawn"], default="fork", help="For the threading backend."),
+    cfg.StrOpt("transport-url", dest="transport_url_argument", secret=True, help="Wins over transport_url of a file."),
+    cfg.FloatOpt("startup-deadline", default=4.0, min=0.5, help="Seconds in which every worker must serve."),
+    cfg.StrOpt("host", default=socket.gethostname(), help="The name of this RPC server."),
+    cfg.StrOpt("topic", default="scheduler"),
+    cfg.IntOpt("rpc-threads", default=8, min=1, help="Threads or greenthreads that answer calls, in each worker."),
+    cfg.IntOpt("inventory-seed", default=1),
+    cfg.IntOpt("inventory-hosts", default=50, min=1),
+)
+
+
+def load(arguments: Sequence[str]) -> cfg.ConfigOpts:
+    """Return the parsed configuration, every option of ours checked. Raise `ConfigError` with one line.
+
+    ``--help`` and ``--version`` end by SystemExit(0), as argparse does it.
+    """
+    # The global one: oslo.messaging 18.3 registers [oslo_messaging_tracing] there only, and reads it at every call.
+    conf = cfg.CONF
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            parse(conf, arguments)
+        _read_all(conf)
+    except SystemExit as end:  # argparse has printed usage and error
+        if not end.code:
+            raise
+        raise ConfigError(_last_line(complaint.getvalue())) from None
+    except (cfg.Error, ValueError) as error:
+        raise ConfigError(_last_line(str(error))) from None
+    return conf
+
+
+def parse(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
+    """Register the options and read the command line and the files, no more."""
+    oslo_log.register_options(conf)
+    conf.register_cli_opts(OPTIONS)
+    conf.register_opts(_transport_options())
+    conf.set_default("transport_url", "fake:/")
+    conf(list(arguments), project="scheduler", prog="scheduler", default_config_files=[], default_config_dirs=[])
+    if conf.transport_url_argument:
+        conf.set_override("transport_url", conf.transport_url_argument)
+
+
+def _transport_options() -> list[cfg.Opt]:
+    """oslo.messaging registers these when a URL is parsed; too late to give one of them another default."""
+    return [option for group, options in oslo_messaging.opts.list_opts() if group is None for option in options]
+
+
+def _read_all(conf: cfg.ConfigOpts) -> None:
+    """oslo.config checks a value of a file when it is read first."""
+    for option in OPTIONS:
+        getattr(conf, option.dest)
+
+
+def check_transport_url(conf: cfg.ConfigOpts) -> None:
+    """Raise `ConfigError`, without the URL, when it cannot be parsed: oslo.messaging's message may quote the password."""
+    try:
+        oslo_messaging.TransportURL.parse(conf)
+    except (ValueError, oslo_messaging.InvalidTransportURL) as error:
+        scheme = conf.transport_url.partition(":")[0]
+        advice = "special characters of the password must be quoted: / as %2F, # as %23, ? as %3F"
+        reason = Redactor.of_url(conf.transport_url)(" ".join(str(error).split()))
+        raise ConfigError(f"transport_url ({scheme}) cannot be parsed: {reason}; {advice}") from None
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["the configuration cannot be read"]
+    return Redactor(())(lines[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most workers that this machine bears, and why."""
+
+    workers: int
+    reason: str
+
+
+def worker_bound(cpus: int, open_files: int) -> Bound:
+    """Return the bound for a machine: four workers a CPU, and no more than its limit of open files feeds."""
+    by_cpu = Bound(cpus * WORKERS_PER_CPU, f"{WORKERS_PER_CPU} for each of {cpus} CPUs")
+    by_files = Bound(max(1, open_files // FILES_PER_WORKER), f"{FILES_PER_WORKER} of {open_files} open files for each")
+    return min(by_cpu, by_files, key=lambda bound: bound.workers)
+
+
+def bounded_workers(conf: cfg.ConfigOpts) -> int:
+    """Return how many workers to start, and log the bound with its reason."""
+    bound = worker_bound(len(os.sched_getaffinity(0)), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    workers: int = min(conf.workers, bound.workers)
+    level = logging.WARNING if workers < conf.workers else logging.INFO
+    LOG.log(level, "workers: %d (asked %d, bound %d: %s)", workers, conf.workers, bound.workers, bound.reason)
+    return workers

@@ -1,0 +1,37 @@
+"""The hosts that the scheduler chooses from, generated from a seed; must not know about requests."""
+
+from dataclasses import dataclass
+
+from faker import Faker
+
+ZONES = ("north", "south", "west")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One compute host and what is free on it."""
+
+    name: str
+    zone: str
+    enabled: bool
+    free_vcpus: int
+    free_ram_mb: int
+    free_disk_gb: int
+
+
+def generate(seed: int, count: int) -> tuple[Host, ...]:
+    """Return `count` hosts with distinct names. The same seed, count and Faker release give the same hosts."""
+    fake = Faker("en_US")
+    fake.seed_instance(seed)
+    return tuple(_host(fake, number) for number in range(count))
+
+
+def _host(fake: Faker, number: int) -> Host:
+    return Host(
+        name=f"{fake.hostname(0)}-{number}",
+        zone=fake.random_element(ZONES),
+        enabled=fake.boolean(chance_of_getting_true=95),
+        free_vcpus=fake.random_int(0, 64),
+        free_ram_mb=fake.random_int(0, 256) * 1024,
+        free_disk_gb=fake.random_int(0, 4000),
+    )

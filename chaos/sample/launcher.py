@@ -1,0 +1,94 @@
+"""The sample scheduler's launcher: patch, configure, start, serve, return a status.
+
+    python -m chaos.sample.launcher --backend threading --workers 2 --transport-url fake:/
+
+Nothing that threads is imported at the top: `concurrency.prepare` has to come first.
+"""
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from chaos.sample import concurrency
+from chaos.sample.errors import ConfigError
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+    from chaos.sample.redaction import Redactor
+    from chaos.sample.startup import Watch
+
+IMPORTS_S = 30.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the scheduler until it is told to stop; return the exit status: 0, one of sysexits.h, or 143 if never ready."""
+    obey_signals()
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        backend = concurrency.chosen(arguments)
+        concurrency.prepare(backend)
+        from chaos.sample import config, logs, startup
+
+        conf = config.load(arguments)
+    except Exception as error:
+        return refused(error)
+    redact = logs.set_up(conf)
+    hide_secrets_of_arguments(redact)
+    workers = config.bounded_workers(conf)
+    with startup.Watch(workers=workers, deadline_s=conf.startup_deadline, redact=redact) as watch:
+        config.check_transport_url(conf)
+        return watch.status(serve(conf, backend, workers, watch))
+
+
+def serve(conf: "cfg.ConfigOpts", backend: concurrency.Backend, workers: int, watch: "Watch") -> Any:
+    """Create the service, launch it, and return what the launcher's wait() gives."""
+    from oslo_service import service
+
+    from chaos.sample.service import SchedulerService
+
+    server = SchedulerService.create(conf)
+    how = {"start_method": conf.start_method} if backend is concurrency.Backend.THREADING else {}
+    launcher = service.launch(conf, watch.reporting(server), workers=workers, **how)
+    watch.listen_for_stop()
+    try:
+        return launcher.wait()
+    except SystemExit as end:  # how cotyledon's manager returns when there are two workers or more
+        return end.code
+
+
+def obey_signals() -> None:
+    """Until the launcher has handlers of its own, SIGTERM and SIGINT end the process at once, even a frozen one."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.dump_traceback_later(IMPORTS_S, exit=True, file=2)  # until the watch sets its own deadline
+
+
+def refused(error: Exception) -> int:
+    """Say in one line, in the format of the log that does not exist yet, why nothing was started."""
+    status = os.EX_CONFIG if isinstance(error, ConfigError) else os.EX_SOFTWARE
+    cause = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    print(f"{now}.000 {os.getpid()} CRITICAL {__name__} [-] start failed: {cause}", file=sys.stderr)
+    return status
+
+
+def hide_secrets_of_arguments(redact: "Redactor") -> None:
+    """cotyledon puts sys.argv into the titles of its processes; and ps shows the command line to everyone."""
+    hidden = [redact(argument) for argument in sys.argv]
+    if hidden == sys.argv:
+        return
+    sys.argv[:] = hidden
+    with contextlib.suppress(ImportError):
+        from setproctitle import setproctitle
+
+        setproctitle(" ".join(hidden))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

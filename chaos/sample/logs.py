@@ -1,0 +1,44 @@
+"""Logging of the scheduler: oslo.log to stderr, redacted, and the last error kept; must not decide what is an error."""
+
+import logging
+
+from oslo_config import cfg
+from oslo_log import log as oslo_log
+
+from chaos.sample.exits import in_one_line
+from chaos.sample.redaction import RedactingFormatter, Redactor
+
+FALLBACK_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
+
+
+class LastError(logging.Handler):
+    """Remembers the last error that was logged.
+
+    Libraries that retry for ever log the cause and never raise it: oslo.messaging while it connects, and while its executor
+    takes no work. Whoever gives up waiting for them can name the cause by this.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self.text = " ".join(record.getMessage().split()[:60]) + (f": {in_one_line(error)}" if error else "")
+
+
+def set_up(conf: cfg.ConfigOpts) -> Redactor:
+    """Set up oslo.log (``date pid LEVEL logger message``), every line redacted; return the redactor."""
+    redact = Redactor.of_url(conf.transport_url)
+    oslo_log.setup(conf, "scheduler")
+    root = logging.getLogger()
+    for handler in root.handlers:
+        handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(FALLBACK_FORMAT), redact))
+    root.addHandler(LastError())
+    return redact
+
+
+def last_error() -> str:
+    """Return the last error that was logged in this process, as the end of a sentence, or nothing."""
+    kept = [handler.text for handler in logging.getLogger().handlers if isinstance(handler, LastError)]
+    return f"; last error logged: {kept[-1]}" if any(kept) else ""

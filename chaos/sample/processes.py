@@ -1,0 +1,137 @@
+"""What the start needs of Linux: die with the parent, end the children, show every stack; must not decide when."""
+
+import contextlib
+import faulthandler
+import fcntl
+import gc
+import math
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+F_SETSIG = 10  # fcntl(2); the fcntl module has no name for it
+STDERR = 2
+POLL_S = 0.01
+
+
+def die_with(pipe_path: str) -> None:
+    """Have the kernel kill this process when the last writer of a pipe is gone, or now if it is gone already.
+
+    The kernel, not a thread: it works when this process is frozen, and when it can start no thread. Not
+    PR_SET_PDEATHSIG: that follows the *thread* which forked, and cotyledon forks from one that ends at SIGTERM. The pipe
+    is opened anew because owner and signal belong to an open file, which forked processes would share.
+    """
+    pipe = os.open(pipe_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([pipe], [], [], 0)[0]:  # nobody writes to it: readable means the end
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def children() -> tuple[int, ...]:
+    """Return the pids of this process's children, zombies too. The launchers know theirs only after launch() returned.
+
+    Without multiprocessing's resource tracker, which spawn starts: killed, it would be started again; it ends after us.
+    """
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread may end while its file is read
+            found += [int(pid) for pid in (task / "children").read_text().split()]
+    tracker: int | None = getattr(resource_tracker._resource_tracker, "_pid", None)  # type: ignore[attr-defined]
+    return tuple(pid for pid in found if pid != tracker)
+
+
+def end_children(within_s: float) -> tuple[int, ...]:
+    """Kill and reap every child, those too that the launcher forks meanwhile; return what is left after `within_s`."""
+    until = time.monotonic() + within_s
+    while (left := children()) and time.monotonic() < until:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _reap()
+        time.sleep(POLL_S)
+    return children()
+
+
+def _reap() -> None:
+    """The launcher reaps too, so there may be nothing."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def how_it_ended(pidfd: int) -> str:
+    """Return how a process ended, without reaping it, or that the launcher has reaped it already."""
+    try:
+        end = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        end = None
+    if end is None:
+        return "died"
+    if end.si_code == os.CLD_EXITED:
+        return f"exited with status {end.si_status}"
+    return f"was killed by {signal.Signals(end.si_status).name}"
+
+
+def show_stacks() -> None:
+    """Write the stacks of every thread and greenthread to stderr: faulthandler sees only the hub under eventlet."""
+    faulthandler.dump_traceback(file=STDERR, all_threads=True)
+    if "greenlet" not in sys.modules:
+        return
+    from greenlet import greenlet
+
+    for suspended in (thing for thing in gc.get_objects() if isinstance(thing, greenlet)):
+        if suspended.gr_frame is not None:
+            stack = "".join(traceback.format_stack(suspended.gr_frame))
+            os.write(STDERR, f"Greenthread {id(suspended):#x} (most recent call last):\n{stack}".encode())
+
+
+def end_after(seconds: float) -> None:
+    """End this process in `seconds` with status 1 and every stack on stderr, unless `end_after` is called again.
+
+    faulthandler waits in C and needs no GIL: it ends a process too in which no Python code runs any more. In a process that
+    forks, use `Backstop`.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
+
+
+class Backstop:
+    """`end_after` for a process that forks.
+
+    faulthandler forgets at a fork that its waiting thread is not in the child: a child that was forked meanwhile, and arms
+    or cancels a timer of its own, waits for that thread for ever. So the timer is off while the process forks.
+    """
+
+    def __init__(self) -> None:
+        self._end_at = math.inf
+        os.register_at_fork(before=faulthandler.cancel_dump_traceback_later, after_in_parent=self._arm)
+
+    def end_after(self, seconds: float) -> None:
+        self._end_at = time.monotonic() + seconds
+        self._arm()
+
+    def end_never(self) -> None:
+        self._end_at = math.inf
+        faulthandler.cancel_dump_traceback_later()
+
+    def _arm(self) -> None:
+        if self._end_at < math.inf:
+            end_after(max(0.1, self._end_at - time.monotonic()))
+
+
+def ask_children_to_end(within_s: float) -> None:
+    """Send SIGTERM to the children of this moment, and wait until they are gone or `within_s` has passed."""
+    asked = set(children())
+    for pid in asked:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + within_s
+    while asked & set(children()) and time.monotonic() < until:
+        _reap()
+        time.sleep(POLL_S)

@@ -1,0 +1,95 @@
+"""What workers tell their parent, and the two pipes between them; must not decide what follows from it."""
+
+import enum
+import os
+import select
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from chaos.sample import processes
+from chaos.sample.exits import Failure
+
+MAX_BYTES = 2048  # below PIPE_BUF (4096): written whole, never mixed with another worker's
+READ_BYTES = 65536
+
+
+class Word(enum.Enum):
+    """What a report says. STOPPING comes from the parent itself, to wake its watch."""
+
+    BORN = "born"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One line through the pipe. Status and reason belong to FAILED."""
+
+    word: Word
+    pid: int
+    status: int = 0
+    reason: str = ""
+
+    def encode(self) -> bytes:
+        line = f"{self.word.value} {self.pid} {self.status} {' '.join(self.reason.split())}"
+        return line.encode()[: MAX_BYTES - 1] + b"\n"
+
+    @classmethod
+    def decode(cls, line: bytes) -> "Report":
+        word, pid, status, reason = line.decode(errors="replace").split(" ", 3)
+        return cls(Word(word), int(pid), int(status), reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifeline:
+    """How a process of the tree reaches the parent, and learns of its end.
+
+    `reports` is the write end of one pipe. `life` is the read end of another, whose write end only the parent holds.
+    Both are descriptors of this process; unpickled in a spawned worker, which inherits none, they are opened anew.
+    """
+
+    parent_pid: int
+    reports: int
+    life: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self.parent_pid, self.reports, self.life)
+
+    def tell(self, word: Word, failure: Failure | None = None) -> None:
+        status, reason = (failure.status, failure.reason) if failure else (0, "")
+        os.write(self.reports, Report(word, os.getpid(), status, reason).encode())
+
+    def born(self) -> None:
+        """The first thing in a worker, before it can fail: end with the parent, and tell it of this process."""
+        processes.die_with(f"/proc/self/fd/{self.life}")
+        self.tell(Word.BORN)
+
+    def fail(self, failure: Failure) -> NoReturn:
+        """Tell the parent why this worker failed, and end it, past every handler that would respawn or hide it."""
+        self.tell(Word.FAILED, failure)
+        os._exit(failure.status)
+
+
+def _reopened(parent_pid: int, reports: int, life: int) -> Lifeline:
+    descriptors = f"/proc/{parent_pid}/fd"
+    return Lifeline(
+        parent_pid,
+        os.open(f"{descriptors}/{reports}", os.O_WRONLY | os.O_CLOEXEC),
+        os.open(f"{descriptors}/{life}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC),
+    )
+
+
+class Inbox:
+    """The read end of the reports: keeps the start of a line until its end has come."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._rest = b""
+
+    def read(self) -> tuple[Report, ...]:
+        """Return what has come so far, without waiting."""
+        while select.select([self.descriptor], [], [], 0)[0]:
+            self._rest += os.read(self.descriptor, READ_BYTES)
+        *lines, self._rest = self._rest.split(b"\n")
+        return tuple(Report.decode(line) for line in lines)

@@ -1,0 +1,233 @@
+"""What is started: from what the user typed, or an entry of a project file, to an argument vector. Starts nothing to be
+tested; it asks the target's Python where a module is, and reads the module's source as text.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaos.errors import UsageError
+from chaos.model import Case
+
+SHIPPED = Path(__file__).parent / "sample" / "chaos.toml"
+"""The entries of the targets that come with chaos, in the same format as a user's own."""
+NAMES = ("chaos.toml", "pyproject.toml")
+CALLABLE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
+FIND_WITHIN_S = 30.0
+
+FIND = """
+import importlib.util, json, os, sys
+sys.path.append(os.getcwd())
+try:
+    spec = importlib.util.find_spec(sys.argv[1])
+    print(json.dumps({"found": spec is not None, "origin": spec and spec.origin}))
+except Exception as error:
+    print(json.dumps({"found": False, "error": "%s: %s" % (type(error).__name__, error)}))
+"""
+
+SCRIPT = """\
+import os
+import sys
+sys.path.append(os.getcwd())
+from {module} import {first}
+if __name__ == "__main__":
+    sys.exit({callable}())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A launcher and how it is told its backend and workers: ``{backend}`` and ``{workers}`` in args and env values.
+
+    ``backends`` is ``("-",)`` and ``workers`` ``(1,)`` for a target that says nothing of them.
+    """
+
+    name: str
+    command: str
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    backends: tuple[str, ...] = ("-",)
+    workers: tuple[int, ...] = (1,)
+    python: str = sys.executable
+    deadline_s: float | None = None
+
+    def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+        """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
+
+        A ``package.module:callable`` is started by the few lines that an installed console script consists of.
+        """
+        args = tuple(_filled(word, case) for word in self.args)
+        if CALLABLE.match(self.command):
+            module, _, qualified = self.command.partition(":")
+            text = SCRIPT.format(module=module, first=qualified.partition(".")[0], callable=qualified)
+            return (self.python, "{script}", *args), (module.rpartition(".")[2], text)
+        return (_executable(self.command, self.python), *args), None
+
+    def environment(self, case: Case) -> tuple[tuple[str, str], ...]:
+        return tuple((name, _filled(value, case)) for name, value in self.env)
+
+    @property
+    def options(self) -> str:
+        """What must be typed behind a case id so that the same target is meant elsewhere."""
+        parts = [] if self.python == sys.executable else ["--python", self.python]
+        entry = entries().get(self.name)
+        if entry is None and self.args:
+            parts += ["--", *self.args]
+        return "".join(" " + _quoted(part) for part in parts)
+
+
+def _quoted(word: str) -> str:
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _filled(word: str, case: Case) -> str:
+    return word.replace("{backend}", case.backend).replace("{workers}", str(case.workers))
+
+
+def _executable(command: str, python: str) -> str:
+    """A path to a script, or a console script beside the target's Python or on PATH."""
+    if os.sep in command:
+        return os.path.abspath(command)
+    beside = os.path.join(os.path.dirname(python), command)
+    return beside if os.access(beside, os.X_OK) else shutil.which(command) or command
+
+
+# --- entries ---------------------------------------------------------------------------------------------------------
+
+
+def entries() -> dict[str, Target]:
+    """Every target that has a name: the shipped ones, then those of the project in the current folder."""
+    found = _entries_of(SHIPPED)
+    for name in NAMES:
+        if os.path.isfile(name):
+            found.update(_entries_of(Path(name)))
+    return found
+
+
+def _entries_of(path: Path) -> dict[str, Target]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+    table = data.get("tool", {}).get("chaos", {}) if path.name == "pyproject.toml" else data
+    return {name: _entry(path, name, entry) for name, entry in table.get("targets", {}).items()}
+
+
+def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
+    known = {"command", "args", "env", "backends", "workers", "python", "deadline_s"}
+    problems = [f"unknown key {key!r}{_nearest(key, known)}" for key in sorted(set(entry) - known)]
+    if not isinstance(entry.get("command"), str):
+        problems.append("'command' is missing: a package.module:callable, a console script or a path")
+    if problems:
+        raise UsageError(f"{path}: target {name!r}: " + "; ".join(problems))
+    return Target(name, entry["command"], tuple(map(str, entry.get("args", ()))),
+                  tuple((key, str(value)) for key, value in entry.get("env", {}).items()),
+                  tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
+                  entry.get("python", sys.executable), entry.get("deadline_s"))
+
+
+def _nearest(word: str, known: set[str] | dict[str, Any]) -> str:
+    near = difflib.get_close_matches(word, list(known), 3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+# --- from what was typed -----------------------------------------------------------------------------------------------
+
+
+def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None) -> Target:
+    """The target that ``typed`` names. Raises UsageError when there is none, or when it could not possibly start."""
+    known = entries()
+    entry = known.get(typed) or next((one for one in known.values() if one.command == typed), None)
+    target = entry or Target(typed, typed)
+    if python is not None:
+        target = dataclasses.replace(target, python=_python(python))
+    if args:
+        target = dataclasses.replace(target, args=target.args + args if entry else args)
+    if entry is None and _mentions("{backend}", target):
+        target = dataclasses.replace(target, backends=("eventlet", "threading"))
+    if entry is None and _mentions("{workers}", target):
+        target = dataclasses.replace(target, workers=(1, 2))
+    _must_be_startable(target, known)
+    return target
+
+
+def _mentions(word: str, target: Target) -> bool:
+    return any(word in text for text in (*target.args, *(value for _, value in target.env)))
+
+
+def _python(path: str) -> str:
+    found = shutil.which(path)
+    if found is None:
+        raise UsageError(f"--python {path}: not an executable file; the path of a Python interpreter would be right")
+    return os.path.abspath(found)
+
+
+def _must_be_startable(target: Target, known: dict[str, Target]) -> None:
+    command = target.command
+    if CALLABLE.match(command):
+        _must_have_callable(target)
+    elif os.sep in command:
+        _must_be_script(command)
+    elif not os.access(_executable(command, target.python), os.X_OK):
+        raise UsageError(f"unknown target {command!r}: it is neither a known target ({', '.join(sorted(known))}) nor a "
+                         f"console script on PATH nor package.module:callable nor a path{_nearest(command, known)}")
+
+
+def _must_be_script(path: str) -> None:
+    if not os.path.exists(path):
+        raise UsageError(f"target {path!r}: no such file; the path of an executable script would be right")
+    if os.path.isdir(path):
+        raise UsageError(f"target {path!r}: is a folder; the path of an executable script would be right")
+    if not os.access(path, os.X_OK):
+        raise UsageError(f"target {path!r}: not executable; chmod +x {path} would make it so")
+
+
+def _must_have_callable(target: Target) -> None:
+    module, _, qualified = target.command.partition(":")
+    answer = subprocess.run([target.python, "-c", FIND, module], capture_output=True, text=True,
+                            timeout=FIND_WITHIN_S, check=False)
+    try:
+        found = json.loads(answer.stdout.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        raise UsageError(f"{target.python} does not run: {answer.stderr.strip()[-300:]}") from None
+    if not found["found"]:
+        why = f" ({found['error']})" if found.get("error") else ""
+        raise UsageError(f"target {target.command!r}: {target.python} finds no module {module!r}{why}; "
+                         "an importable package.module before the colon would be right")
+    names = _top_level_names(found["origin"])
+    first = qualified.partition(".")[0]
+    if names is not None and first not in names:
+        near = difflib.get_close_matches(first, names, 3) or sorted(name for name in names if name == "main")
+        hint = f"; did you mean {' or '.join(f'{module}:{name}' for name in near)}?" if near else ""
+        raise UsageError(f"target {target.command!r}: module {module!r} has no {first!r}{hint}")
+
+
+def _top_level_names(origin: str | None) -> set[str] | None:
+    """The names that a module's source binds at its top level; None where that cannot be told without running it."""
+    if not origin or not origin.endswith(".py"):
+        return None
+    try:
+        tree = ast.parse(Path(origin).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update((alias.asname or alias.name.partition(".")[0]) for alias in node.names)
+    return None if {"*", "__getattr__"} & names else names
