@@ -3,8 +3,8 @@
     <target>/<backend>/w<workers>[-<transport>]/<site>[@role][#hits]=<action>[:arg[:arg]][+<next fault>]
 
 A part that holds anything else than the characters that its place allows is percent-encoded (UTF-8), so that an id
-needs no quotes in a POSIX shell and every mark of the grammar means one thing. Reading goes from left to right and stops
-at the first problem, which is therefore the leftmost one; an id that cannot be understood never silently does nothing.
+needs no quotes in a POSIX shell and every mark of the grammar means one thing. Reading goes from left to right and
+stops at the first problem, which is therefore the leftmost; an id that is not understood never silently does nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CaseIdError(ValueError):
         self.suggestions = suggestions
 
     def __str__(self) -> str:
-        return " ".join([f"column {self.column} of case id {self.text!r}: {self.problem}", *self._hint()])
+        return "; ".join([f"column {self.column} of case id {self.text!r}: {self.problem}", *self._hint()])
 
     def render(self) -> str:
         """The id, a caret under the column, the problem, and "did you mean …" where something is near."""

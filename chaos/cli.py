@@ -156,14 +156,17 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM and SIGHUP end a sweep as Ctrl-C does: everything started is ended, what was finished is reported."""
+    """SIGTERM and SIGHUP end a sweep as Ctrl-C does: everything started is ended, what was finished is reported.
+
+    SIGINT is set as well: a shell that starts chaos in the background has it ignored, and whoever sends it then means it.
+    """
     raise KeyboardInterrupt
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status of docs/contract.md; a traceback only for a defect of chaos itself."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         options = _parsed(sys.argv[1:] if argv is None else argv)
         return COMMANDS[options.command](options)

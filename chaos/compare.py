@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chaos.caseid import format_case
 from chaos.judge import pair_key
-from chaos.model import Grade, Judged
+from chaos.model import Grade, Judged, Verdict
 
 
 def compared(old: Iterable[Judged], new: Iterable[Judged]) -> str:
@@ -31,7 +31,7 @@ def compared(old: Iterable[Judged], new: Iterable[Judged]) -> str:
     return "\n".join([*lines, ", ".join(f"{len(keys)} {name}" for name, keys in groups.items())])
 
 
-def _change(key: str, group: str, before: dict[str, object], after: dict[str, object]) -> str:
+def _change(key: str, group: str, before: Mapping[str, Verdict], after: Mapping[str, Verdict]) -> str:
     if group.startswith("only"):
         return ""
     was, now = (getattr(table.get(key), "outcome", "not run") for table in (before, after))

@@ -1,6 +1,6 @@
 """From a case and what was seen to a verdict; from two verdicts of one case to what they say of each other. Pure.
 
-It decides only whether an outcome is acceptable: what happened is ``outcomes``, what a promise is stands in ``promises``.
+It decides only whether an outcome is acceptable: what happened says ``outcomes``, what was promised ``promises``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from chaos.caseid import format_fault
 from chaos.model import Broken, Case, Grade, Judged, Killed, Observation, Outcome, StillRunning, Verdict
-from chaos.outcomes import asked_to_stop_s, outcome_of, unfired, what_happened
+from chaos.outcomes import outcome_of, seconds, unfired, what_happened
 from chaos.promises import PROMISES, SAME_ON_BOTH_BACKENDS, same_on_both_backends
 
 ACCEPTABLE = frozenset({Outcome.STARTED, Outcome.RECOVERED, Outcome.CLEAN_EXIT})
@@ -42,7 +42,7 @@ def pair_key(case: Case) -> Case:
 
 
 def judge_pair(a: Judged, b: Judged) -> tuple[Judged, Judged]:
-    """Both again, each with the promise that only the two of them together can break. Judging a pair twice adds nothing.
+    """Both again, each with the promise that only the two together can break. Judging a pair twice adds nothing.
 
     ValueError for two that are no pair: comparing those would call every difference between two cases a finding.
     """
@@ -84,8 +84,8 @@ def _baseline_note(seen: Observation, outcome: Outcome) -> str:
 def _ended(seen: Observation) -> str:
     match seen.ending:
         case StillRunning(after_s):
-            return f"still running after {after_s:g} s"
+            return f"still running after {seconds(after_s)}"
         case Killed(name):
-            return f"{name} after {seen.elapsed_s:g} s"
+            return f"{name} after {seconds(seen.elapsed_s)}"
         case ended:
-            return f"exit {ended.status} after {seen.elapsed_s:g} s"
+            return f"exit {ended.status} after {seconds(seen.elapsed_s)}"

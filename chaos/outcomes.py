@@ -151,10 +151,6 @@ def launcher_pid(seen: Observation) -> int | None:
     return min(roots, key=lambda process: process.seen_s).pid if roots else None
 
 
-def in_launcher(seen: Observation, firing: Firing) -> bool:
-    return firing.role == "parent" or firing.pid == launcher_pid(seen)
-
-
 def asked_to_stop_s(case: Case, seen: Observation) -> float | None:
     """When the launcher was first asked to stop: by chaos once it served, or by a stop signal that the case sends it.
 
@@ -162,13 +158,13 @@ def asked_to_stop_s(case: Case, seen: Observation) -> float | None:
     """
     asked = [seen.stop_sent_s] if seen.stop_sent_s is not None else []
     asked += [s.at_s for s in seen.signals if s.signal in STOP_SIGNALS and s.pid == launcher_pid(seen)]
-    asked += [firing.at_s for firing in seen.fired if _asks_to_stop(case, seen, firing)]
+    asked += [firing.at_s for firing in seen.fired if _asks_to_stop(case, firing)]
     return min(asked, default=None)
 
 
-def _asks_to_stop(case: Case, seen: Observation, firing: Firing) -> bool:
+def _asks_to_stop(case: Case, firing: Firing) -> bool:
     fault = fault_of(case, firing)
-    return fault is not None and signal_of(fault) in STOP_SIGNALS and in_launcher(seen, firing)
+    return fault is not None and signal_of(fault) in STOP_SIGNALS and firing.role == "parent"
 
 
 def ended_by_the_case(case: Case, seen: Observation) -> bool:
@@ -176,10 +172,8 @@ def ended_by_the_case(case: Case, seen: Observation) -> bool:
 
     Not by ``exit`` alone: that raises SystemExit, which a launcher can see and has to report truthfully.
     """
-    if isinstance(seen.ending, StillRunning):
-        return False
-    fired = [(fault_of(case, firing), firing) for firing in seen.fired]
-    return any(fault is not None and _beyond_answer(fault) and in_launcher(seen, firing) for fault, firing in fired)
+    in_launcher = (fault_of(case, firing) for firing in seen.fired if firing.role == "parent")
+    return any(fault is not None and _beyond_answer(fault) for fault in in_launcher)
 
 
 def _beyond_answer(fault: Fault) -> bool:
@@ -286,13 +280,15 @@ _LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|AUDIT|WARN|WARNING|(?P<error>ERROR|CRITICAL|FATAL))\b|\b(?P<word>error|fatal)(?=:)"
 )
 _LEVEL_FIRST = re.compile(r"^\W*[A-Z]{4,8}:[\w.]+:")
-_HEADER = re.compile(r"^\s*(?:\+ Exception Group )?(?:Exception Group )?Traceback \(most recent call last\):\s*$")
+_HEADER = re.compile(r"^\s*(?:\+ Exception Group )?Traceback \(most recent call last\):\s*$")
 _GROUP_MARGIN = re.compile(r"^\s+\| ?")
 _GROUP_RULER = re.compile(r"^\s*\+[-+]+(?: (?:\d+|\.\.\.) -+)?\s*$")
 _BETWEEN = re.compile(r"^(?:The above exception was the direct cause|During handling of the above exception)")
 _SOME_ERROR = re.compile(
     r"^(?:[\w<>]+\.)*[A-Z]\w*(?:Error|Exception|Failure|Exit|Interrupt|Timeout)(?::|$)|^Timeout \(|^Fatal Python error:"
 )
+_RAISED = re.compile(r"^(?:[\w<>]+\.)*[A-Z]\w*[a-z]\w*(?:: |:?$)")
+"""The last line of a traceback, whatever the class is called and whatever level words its message holds."""
 
 
 def error_lines(output: str) -> tuple[ErrorLine, ...]:
@@ -328,12 +324,12 @@ def _read_line(line: str, inside: bool) -> tuple[_Kind, str]:
     stamped = _OSLO.match(line)
     if stamped:
         return _read_oslo(stamped)
-    if _HEADER.match(line) or _HEADER.match(_GROUP_MARGIN.sub("", line)):
-        return _Kind.HEADER, ""
     text = _GROUP_MARGIN.sub("", line)
+    if _HEADER.match(text):
+        return _Kind.HEADER, ""
     if inside and (not text.strip() or text[0].isspace() or _GROUP_RULER.match(line)):
         return _Kind.FRAME, ""
-    if _SOME_ERROR.match(text):
+    if _SOME_ERROR.match(text) or (inside and _RAISED.match(text)):
         return _Kind.EXCEPTION, text
     level = _LEVEL.search(line)
     if level:
@@ -414,9 +410,10 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
         return ""
     if not last:
         return "it wrote no error line at all"
+    if not suspects:
+        return ""
     wanted = " or ".join(_wanted(fault, firing) for fault, firing in suspects)
-    told = f"none of its last {len(last)} error lines holds {wanted}; the last one is {shortened(last[-1].line)!r}"
-    return told if suspects else ""
+    return f"none of its last {len(last)} error lines holds {wanted}; the last one is {shortened(last[-1].line)!r}"
 
 
 def _farewell(output: str) -> str:
@@ -450,6 +447,10 @@ def _wanted(fault: Fault, firing: Firing) -> str:
     if _raises(fault, firing):
         return f"the token {firing.token}"
     return f"a word about the {fault.action} at {fault.site}"
+
+
+def seconds(at_s: float) -> str:
+    return f"{round(at_s, 2):g} s"
 
 
 def shortened(line: str, *, most: int = 160) -> str:

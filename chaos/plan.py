@@ -112,7 +112,7 @@ def _raises(site: Site, doc: SiteDoc, role: str, profile: Profile) -> Iterator[F
             yield from (Fault(site.name, word, (), role, hits) for word in ("reset_peer", "timeout")
                         for hits in (ONCE, FIRST_3, PERSISTENT))
         return
-    lifetimes = (PERSISTENT,) if profile is Profile.SMOKE else (ONCE, PERSISTENT)
+    lifetimes: tuple[Hits, ...] = (PERSISTENT,) if profile is Profile.SMOKE else (ONCE, PERSISTENT)
     if DEPTH[profile] >= DEPTH[Profile.FULL]:
         lifetimes += (FIRST_3, *(Hits(hit, hit) for hit in range(2, min(site.hits, MOST_HITS) + 1)))
     errors = doc.errors if DEPTH[profile] >= DEPTH[Profile.FULL] else doc.errors[:1]

@@ -1,6 +1,6 @@
 """The startup contract: one pure function a promise, from a case and what was seen to why it is broken, or None.
 
-A promise is not asked whether chaos did its part: ``judge`` asks none for a run that was interrupted or whose fault never
+A promise does not ask whether chaos did its part: ``judge`` sees to runs that were interrupted or whose fault never
 fired. ``because`` is one sentence with the evidence in it: what an operator would want to see before believing it.
 """
 
@@ -31,10 +31,10 @@ from chaos.outcomes import (
     dead_before_ready,
     ended_by_the_case,
     fault_of,
-    in_launcher,
     outcome_of,
     respawned,
     retried,
+    seconds,
     serves_unannounced,
     serving_pids,
     started_and_alive,
@@ -57,7 +57,7 @@ def ends(case: Case, seen: Observation) -> Broken | None:
     """
     if _serves(seen) or not isinstance(seen.ending, StillRunning) or stops_when_told(case, seen):
         return None
-    after = f"still running {seen.ending.after_s:g} s after exec and not serving"
+    after = f"still running {seconds(seen.ending.after_s)} after exec and not serving"
     return Broken("ends", f"{after}: {_doing(case, seen)}{_first_firing(case, seen)}")
 
 
@@ -69,10 +69,10 @@ def status(case: Case, seen: Observation) -> Broken | None:
     """
     match seen.ending:
         case Killed(name, by_chaos=False):
-            return Broken("status", f"{name}, which chaos did not send, killed it {seen.elapsed_s:g} s after exec")
+            return Broken("status", f"{name}, which chaos did not send, killed it {seconds(seen.elapsed_s)} after exec")
         case Exited(0) if not ended_by_the_case(case, seen):
-            missing = _missing_for_success(case, seen)
-            return Broken("status", f"it exited 0 {seen.elapsed_s:g} s after exec, but {missing}") if missing else None
+            missing, when = _missing_for_success(case, seen), seconds(seen.elapsed_s)
+            return Broken("status", f"it exited 0 {when} after exec, but {missing}") if missing else None
         case Exited() | Killed() | StillRunning():
             return None
         case _:
@@ -99,7 +99,8 @@ def nobody_left(case: Case, seen: Observation) -> Broken | None:
     if not seen.leftovers or isinstance(seen.ending, StillRunning):
         return None
     listed = _listed([_process(process) for process in seen.leftovers])
-    return Broken("nobody-left", f"{_count(seen.leftovers, 'process')} outlived it by {_orphan_time(seen)}: {listed}")
+    given = seconds(seen.limits.orphan_s)
+    return Broken("nobody-left", f"{_count(seen.leftovers, 'process')} outlived it by {given}: {listed}")
 
 
 def nothing_held(case: Case, seen: Observation) -> Broken | None:
@@ -127,8 +128,8 @@ def gives_up(case: Case, seen: Observation) -> Broken | None:
     pids = _listed([str(process.pid) for process in dead])
     return Broken(
         "gives-up",
-        f"{_count(dead, 'worker')} died before they were ready (pids {pids}) and were replaced, {extra} births more than"
-        f" the {seen.expected.servers} expected, until chaos stopped watching at {seen.elapsed_s:g} s",
+        f"{_count(dead, 'worker')} died before they were ready (pids {pids}) and were replaced, {extra} births more"
+        f" than the {seen.expected.servers} expected, until chaos stopped watching at {seconds(seen.elapsed_s)}",
     )
 
 
@@ -140,10 +141,11 @@ def ready_means_ready(case: Case, seen: Observation) -> Broken | None:
     once it was told to stop on its way up.
     """
     if seen.ready_s is not None and seen.served_s is None and not _was_true(case, seen, seen.ready_s):
+        came = f"READY=1 came {seconds(seen.ready_s)} after exec and it never served"
         stood = f"{len(serving_pids(seen))} of {seen.expected.servers} expected processes served at the end"
-        return Broken("ready-means-ready", f"READY=1 came {seen.ready_s:g} s after exec and it never served ({stood})")
-    if serves_unannounced(seen) or (_serves(seen) and _owes_notice(case, seen)):
-        when = "it serves" if seen.served_s is None else f"it served {seen.served_s:g} s after exec"
+        return Broken("ready-means-ready", f"{came} ({stood})")
+    if _serves(seen) and _owes_notice(case, seen):
+        when = "it serves" if seen.served_s is None else f"it served {seconds(seen.served_s)} after exec"
         return Broken("ready-means-ready", f"{when} and READY=1, which a good start sends, never came")
     return None
 
@@ -172,8 +174,8 @@ def recovers(case: Case, seen: Observation) -> Broken | None:
     if asked_to_stop_s(case, seen) is not None:
         return None
     last = early[-1]
-    since = f"{_firing(case, last)} happened {last.at_s:g} s after exec and not again"
-    return Broken("recovers", f"{since}, and {seen.elapsed_s:g} s after exec it neither serves nor has ended")
+    since = f"{_firing(case, last)} happened {seconds(last.at_s)} after exec and not again"
+    return Broken("recovers", f"{since}, and {seconds(seen.elapsed_s)} after exec it neither serves nor has ended")
 
 
 def stops_when_told(case: Case, seen: Observation) -> Broken | None:
@@ -190,9 +192,8 @@ def stops_when_told(case: Case, seen: Observation) -> Broken | None:
         return _overstayed(seen, asked_s)
     if seen.served_s is None or _fired_after_start(seen) or _true_after_stop(seen):
         return None
-    ending = f"exited {seen.ending.status}" if isinstance(seen.ending, Exited) else f"was killed by {seen.ending.signal}"
-    took = f"{seen.elapsed_s - asked_s:.3g} s after it was told to stop, served and unbroken since"
-    return Broken("stops-when-told", f"it {ending} {took}")
+    took = f"{seconds(seen.elapsed_s - asked_s)} after it was told to stop, served and unbroken since"
+    return Broken("stops-when-told", f"it {_past(seen.ending)} {took}")
 
 
 def keeps_secrets(case: Case, seen: Observation) -> Broken | None:
@@ -273,8 +274,8 @@ def _overstayed(seen: Observation, asked_s: float) -> Broken | None:
     if took < seen.limits.grace_s and seen.stopped_watching != "grace":
         return None
     still = "still runs" if isinstance(seen.ending, StillRunning) else "ended only"
-    grace = f"the grace time is {seen.limits.grace_s:g} s"
-    return Broken("stops-when-told", f"told to stop {asked_s:g} s after exec, it {still} {took:.3g} s later; {grace}")
+    told = f"told to stop {seconds(asked_s)} after exec, it {still} {seconds(took)} later"
+    return Broken("stops-when-told", f"{told}; the grace time is {seconds(seen.limits.grace_s)}")
 
 
 def _fired_after_start(seen: Observation) -> bool:
@@ -296,7 +297,7 @@ _SHELL_STATUS = {"SIGTERM": 128 + 15, "SIGINT": 128 + 2}
 
 
 def _bounds(case: Case, expected: Expectation, peak: Peak) -> list[tuple[str, int, int]]:
-    """(what, peak, bound). With no baseline to learn from, the workers that were asked for are all there is to go by."""
+    """(what, peak, bound). With no baseline to learn from, the workers asked for are all there is to go by."""
     workers = case.workers
     return [
         ("processes", peak.processes, _bound(expected.processes, 16, workers + 64)),
@@ -330,12 +331,12 @@ def _strength(seen: Observation) -> str:
     mute = started_and_alive(seen) - pids
     which = f" (pid {_listed([str(pid) for pid in sorted(pids)])})" if pids else ""
     silent = f", pid {_listed([str(pid) for pid in sorted(mute)])} started but answers no call" if mute else ""
-    ready = f", after READY=1 at {seen.ready_s:g} s" if seen.ready_s is not None else ""
+    ready = f", after READY=1 at {seconds(seen.ready_s)}" if seen.ready_s is not None else ""
     return f"{len(pids)} of {seen.expected.servers} expected processes serve{which}{silent}{ready}"
 
 
 def _first_firing(case: Case, seen: Observation) -> str:
-    return f", {_firing(case, seen.fired[0])} at {seen.fired[0].at_s:g} s" if seen.fired else ""
+    return f", {_firing(case, seen.fired[0])} at {seconds(seen.fired[0].at_s)}" if seen.fired else ""
 
 
 def _firing(case: Case, firing: Firing) -> str:
@@ -343,12 +344,13 @@ def _firing(case: Case, firing: Firing) -> str:
     return f"{fault.action if fault else firing.action} at {firing.site} in {firing.role} (pid {firing.pid})"
 
 
-def _orphan_time(seen: Observation) -> str:
-    return f"{seen.limits.orphan_s:g} s"
+def _past(ending: Exited | Killed) -> str:
+    return f"exited {ending.status}" if isinstance(ending, Exited) else f"was killed by {ending.signal}"
 
 
 def _process(process: Process) -> str:
-    return " ".join(filter(None, (process.role, f"pid {process.pid}", process.command and f"({process.command[:60]})")))
+    command = f"({process.command[:60]})" if process.command else ""
+    return " ".join(filter(None, (process.role, f"pid {process.pid}", command)))
 
 
 def _holding(holding: Holding) -> str:

@@ -169,9 +169,9 @@ def _qualified(results: Results) -> Iterator[str]:
         yield f"interrupted: {len(results.cases)} of {len(results.planned)} planned cases were finished"
     if results.unhealthy_baselines:
         yield "a start without any fault is not healthy, so nothing was injected"
-    silent = [site for site in sites_found(results.variants) if site not in sites_fired(results.cases)]
-    if silent and results.cases:
-        yield f"sites at which no fault fired: {', '.join(silent)}"
+    found, fired = sites_found(results.variants), sites_fired(results.cases)
+    if found and results.cases:
+        yield f"faults fired at {len(fired.intersection(found))} of the {_counted(len(found), 'site')} of a good start"
 
 
 def counted(counts: Iterable[tuple[Grade, int]]) -> str:

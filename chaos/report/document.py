@@ -137,6 +137,7 @@ def summary_data(results: Results) -> dict[str, Any]:
         "sites_fired": len(sites_fired(results.cases)),
         "cases_planned": len(results.planned),
         "cases_finished": len(results.cases),
+        "cases_not_run": list(results.not_run),
         "interrupted": results.interrupted,
         "elapsed_s": results.elapsed_s,
         "jobs": results.started.jobs,
@@ -149,7 +150,7 @@ def summary_data(results: Results) -> dict[str, Any]:
 def events_of(data: Any) -> Iterator[Event]:
     """The events of the sweep that wrote this report, for any consumer to read again; ``ValueError`` where it is none.
 
-    The plan is known only by its size, so it comes back as the cases that were finished: enough to judge and compare.
+    The plan comes back as the cases that were finished, then those that were not; its order is not kept.
     """
     report = _object(data, "a report")
     _check_schema(report)
@@ -158,7 +159,7 @@ def events_of(data: Any) -> Iterator[Event]:
     yield _started(report, summary)
     for baseline in _list(report, "baseline"):
         yield VariantReady(Variant(judged_of(baseline), _sites_of(baseline, _list(report, "sites"))))
-    yield Planned(tuple(format_case(judged.case) for judged in cases))
+    yield Planned((*(format_case(judged.case) for judged in cases), *map(str, summary.get("cases_not_run", ()))))
     yield from map(CaseFinished, cases)
     yield SweepFinished(summary.get("elapsed_s") or 0.0, bool(summary.get("interrupted", False)))
 

@@ -44,7 +44,7 @@ def story(judged: Judged, *, width: int = WIDTH) -> list[str]:
         _section("timeline (seconds after exec)", timeline(seen), width, hang=12),
         _section("processes", process_tree(seen.processes, seen.leftovers), width, hang=8),
         _section("left behind", left_behind(seen), width, hang=4),
-        _section(_log_title(seen), log_excerpt(seen), width, hang=6),
+        _section(log_title(seen), log_excerpt(seen), width, hang=6),
         _section("stacks", _middle_cut(clean_lines(seen.stacks), STACK_LINES, 0), width, hang=8),
     ]
     return [line for part in parts if part for line in ("", *part)][1:]
@@ -92,7 +92,7 @@ def timeline(seen: Observation) -> list[str]:
 def _moments(seen: Observation) -> Iterator[tuple[float, str]]:
     """Every moment worth telling. Where two have the same time, the order of this function is the order of causes."""
     for process in seen.processes:
-        yield process.seen_s, f"process {process.pid} born{_as_role(process.role)}: {_command(process)}"
+        yield process.seen_s, f"process {process.pid} born{_as_role(process.role) or ': ' + _command(process)}"
     for milestone in seen.milestones:
         yield milestone.at_s, f"{milestone.name} ({milestone.role}, pid {milestone.pid})"
     yield from _firing_moments(seen.fired)
@@ -195,11 +195,11 @@ def left_behind(seen: Observation) -> list[str]:
 
 
 def log_excerpt(seen: Observation, *, lines: int = LOG_LINES) -> list[str]:
-    """The last ``lines`` lines of the output; ``>`` marks the cause, which is shown even if it stands further up."""
+    """The last ``lines`` lines of the output; ``>`` marks the cause, shown even if it all stands further up."""
     log = cleaned(seen.output).rstrip().split("\n") if seen.output.strip() else []
     marked = cause_lines(log, [firing.token for firing in seen.fired])
     start = max(0, len(log) - lines)
-    early = [index for index in marked if index < start][-1:]
+    early = [] if any(index >= start for index in marked) else marked[-1:]
     shown = [
         f"{'>' if index in marked else ' '} {clipped(log[index].rstrip(), limit=LOG_LINE_LIMIT)}"
         for index in (*early, *range(start, len(log)))
@@ -219,8 +219,13 @@ def cause_lines(log: Sequence[str], tokens: Iterable[str]) -> list[int]:
     return [index for index, line in enumerate(log) if _LOUD.search(line)][-1:]
 
 
-def _log_title(seen: Observation) -> str:
+def log_title(seen: Observation) -> str:
+    """What the excerpt shows, and whether the cause is in it; a token that no line names is a finding by itself."""
     tokens = sorted({firing.token for firing in seen.fired if firing.token})
     unnamed = [token for token in tokens if token not in seen.output]
-    told = f"; no line names {', '.join(unnamed[:3])}" if unnamed else "; > marks the cause"
-    return f"log, last lines{told}"
+    marked = any(line.startswith(">") for line in log_excerpt(seen))
+    told = [
+        *(["> marks the cause"] if marked else []),
+        *([f"no line names {', '.join(unnamed[:3])}"] if unnamed else []),
+    ]
+    return f"log, last lines: {'; '.join(told)}" if told else "log, last lines"

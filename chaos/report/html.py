@@ -18,7 +18,7 @@ import chaos
 from chaos.caseid import format_case
 from chaos.model import Case, Grade, Judged
 from chaos.report.document import ready_after_s, reproduce_line
-from chaos.report.explain import ended, left_behind, log_excerpt, process_tree, timeline
+from chaos.report.explain import ended, left_behind, log_excerpt, log_title, process_tree, timeline
 from chaos.report.filereport import FileReport
 from chaos.report.findings import Finding, findings, never_reached
 from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, Variation, letter_of, matrix_of
@@ -190,11 +190,11 @@ def listed(finding: Finding, suffix: str) -> Listed:
 def section(judged: Judged, suffix: str) -> Section:
     seen, verdict = judged.seen, judged.verdict
     blocks = (
-        ("Timeline (seconds after exec)", timeline(seen)),
-        ("Processes", process_tree(seen.processes, seen.leftovers)),
-        ("Left behind", left_behind(seen)),
-        ("Log, last lines (> marks the cause)", log_excerpt(seen, lines=LOG_LINES)),
-        ("Stacks", clean_lines(seen.stacks)),
+        ("timeline (seconds after exec)", timeline(seen)),
+        ("processes", process_tree(seen.processes, seen.leftovers)),
+        ("left behind", left_behind(seen)),
+        (log_title(seen), log_excerpt(seen, lines=LOG_LINES)),
+        ("stacks", clean_lines(seen.stacks)),
     )
     return Section(
         anchor(judged.case),

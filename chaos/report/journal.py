@@ -128,7 +128,7 @@ def _check_header(path: Path, line: bytes) -> None:
 
 def _event(path: Path, number: int, line: bytes) -> Event:
     data = _parsed(path, number, line)
-    kind = KINDS.get(data.get("kind", ""))
+    kind = KINDS.get(str(data.get("kind")))
     if kind is None:
         raise ValueError(f"{path}, line {number}: kind is {data.get('kind')!r}, not one of {', '.join(KINDS)}")
     try:

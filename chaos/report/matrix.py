@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from chaos.caseid import format_case, parse_case
+from chaos.caseid import parse_case
 from chaos.model import Case, Grade, Judged, Lifetime, Outcome
 from chaos.report.results import Results, sites_found
 
@@ -135,9 +135,7 @@ def place_of(case: Case) -> Place:
 
 
 def _unfinished(results: Results) -> list[Place]:
-    finished = {format_case(judged.case) for judged in results.cases}
-    cases = [parse_case(case_id) for case_id in results.planned if case_id not in finished]
-    return [place_of(case) for case in cases if case.faults]
+    return [place_of(case) for case in map(parse_case, results.not_run) if case.faults]
 
 
 def _worst(cases: list[Judged]) -> Mark:

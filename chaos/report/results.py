@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from chaos.caseid import format_case
 from chaos.events import (
@@ -33,6 +34,12 @@ class Results:
     cases: tuple[Judged, ...] = ()
     elapsed_s: float | None = None
     interrupted: bool = False
+
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        """The ids of planned cases that were not finished, in the order in which they would have run."""
+        finished = {format_case(judged.case) for judged in self.cases}
+        return tuple(case_id for case_id in self.planned if case_id not in finished)
 
     @property
     def unhealthy_baselines(self) -> tuple[Judged, ...]:
@@ -64,6 +71,8 @@ class Gathering:
                 self._finished = event
             case CaseStarted():
                 pass
+            case _:
+                assert_never(event)
 
     def results(self) -> Results | None:
         """What was said; None where nothing has started: there is nothing to report, and an older report stays."""

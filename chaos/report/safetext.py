@@ -22,7 +22,9 @@ _SEQUENCE = re.compile(
     r"|\x1b[ -/]+[0-~]|\x1b[0-~]"  # two-character escapes, charset choices
     r"|\x9b[0-?]*[ -/]*[@-~]"  # CSI as one C1 character
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CASE_ID = re.compile(r"/(?:eventlet|threading|-)/w\d")
 
@@ -81,28 +83,29 @@ def _last_part(text: str, lines: int) -> str:
 def wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]:
     """``text`` in lines of at most ``width`` cells: ``first`` opens the first one, ``rest`` the others.
 
-    Spaces inside are kept (a stack's indentation means something). A word that is too long is folded, except a case id:
-    an id is there to be copied, so it gets a line of its own that the terminal may break, not we.
+    Spaces inside are kept (a stack's indentation says something). A word that fits no line is folded. A case
+    id never is: it is there to be copied, so it gets a line of its own, which the terminal may break, but not we.
     """
     lines: list[str] = []
-    current, empty = first, True
+    current, fresh = first, True
     for word in text.split(" "):
-        longer = current + word if empty else f"{current} {word}"
-        if cell_len(longer) > width and not empty:
-            lines.append(current.rstrip())
-            current, longer = rest, rest + word
-        if cell_len(longer) > width and not _CASE_ID.search(word):
-            *full, longer = _folded(word, width, longer[: len(longer) - len(word)], rest)
+        longer = current + word if fresh else f"{current} {word}"
+        whole = _CASE_ID.search(word) or cell_len(rest + word) <= width
+        if cell_len(longer) > width and whole and current.strip():
+            lines.append(current)
+            longer = rest + word
+        elif cell_len(longer) > width and not whole:
+            *full, longer = _folded(longer, width, rest)
             lines.extend(full)
-        current, empty = longer, False
-    return [*lines, current.rstrip()]
+        current, fresh = longer, False
+    return [line.rstrip() for line in (*lines, current)]
 
 
-def _folded(word: str, width: int, first: str, rest: str) -> list[str]:
-    """``word`` in pieces that fit; at least one character a piece, however narrow the terminal."""
-    room = max(1, width - max(cell_len(first), cell_len(rest)))
-    pieces = chop_cells(word, room) or [""]
-    return [first + pieces[0], *(rest + piece for piece in pieces[1:])]
+def _folded(line: str, width: int, rest: str) -> list[str]:
+    """``line`` in pieces that fit; at least one character a piece, however narrow the terminal."""
+    first, *others = chop_cells(line, max(1, width)) or [""]
+    room = max(1, width - cell_len(rest))
+    return [first, *(rest + piece for piece in chop_cells("".join(others), room))]
 
 
 def wrapped_all(texts: Iterable[str], width: int, *, first: str = "", rest: str = "") -> Iterator[str]:

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TextIO, assert_never
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from chaos.caseid import format_case
@@ -42,6 +41,7 @@ PLAIN_NOT_BEFORE_S = 1.0
 
 LIVE_EVERY_S = 0.1
 RUNNING_SHOWN = 4
+BAR_WIDTH = 60
 
 
 class Progress:
@@ -193,14 +193,13 @@ class Terminal:
         grown = self._progress.share - self._told_share >= PLAIN_EVERY_SHARE
         return waited_s >= PLAIN_EVERY_S or (grown and waited_s >= PLAIN_NOT_BEFORE_S)
 
-    def _display(self, now_s: float) -> Group:
+    def _display(self, now_s: float) -> Text:
         """The bar, the counts and what runs now; folded to the width, since a display must know its own height."""
         width = self._console.width
         running = [line for text in self._progress.running_texts(now_s) for line in _folded(text, width)]
         room = max(1, self._console.height - 6)
-        counts = Text("\n".join(wrapped(self._progress.line(now_s), width)))
-        bar = ProgressBar(total=max(1, self._progress.planned), completed=self._progress.done, width=min(width, 60))
-        return Group(bar, counts, Text("\n".join(running[:room]), "dim"))
+        lines = [_bar(self._progress.share, min(width, BAR_WIDTH)), *wrapped(self._progress.line(now_s), width)]
+        return Text("\n".join([*lines, *running[:room]]))
 
     def _say(self, lines: Iterable[Text]) -> None:
         """Lasting lines. Soft-wrapped: a line that is too long holds an id, and an id must come out of a copy whole."""
@@ -239,6 +238,12 @@ def _encodable(line: Text, encoding: str) -> Text:
     except UnicodeEncodeError:
         return Text(line.plain.encode(encoding, "backslashreplace").decode(encoding), line.style)
     return line
+
+
+def _bar(share: float, width: int) -> str:
+    """How far it is, in ASCII: understandable without colour, and in any encoding."""
+    room = max(1, width - 2)
+    return f"[{'=' * int(share * room):{room}}]"
 
 
 def _folded(text: str, width: int) -> list[str]:

@@ -50,6 +50,8 @@ LEARN_NOTICE_S = 2.0
 """How long a baseline that serves is watched for READY=1 before it counts as one that does not announce itself."""
 STACKS_WITHIN_S = 1.5
 MOST_PROCESSES = 400
+MOST_FIRINGS = 200
+"""A persistent fault in a loop that polls fires for ever; what it did is known long before."""
 
 
 def become_subreaper() -> None:
@@ -192,7 +194,7 @@ class Run:
                 self.roles.setdefault(int(fields[0]), fields[1])
             case "hit":
                 self.hits.append(Hit(at_s, fields[0], said.role, int(fields[1]), phase))
-            case "fired":
+            case "fired" if len(self.fired) < MOST_FIRINGS:
                 self.fired.append(Firing(at_s, int(fields[0]), fields[1], said.role, said.pid, int(fields[2]),
                                          fields[3], fields[4], phase))
             case "mile":
@@ -532,7 +534,7 @@ def _with(process: Process, *, role: str | None = None, gone_s: float | None = N
 
 
 def _ports(pid: int) -> list[Holding]:
-    import psutil   # only where something was left over: 30 ms of import that most runs never need
+    import psutil  # only where something was left over: 30 ms of import that most runs never need
 
     try:
         connections = psutil.Process(pid).net_connections(kind="inet")

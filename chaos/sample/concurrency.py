@@ -1,7 +1,7 @@
 """Choose the concurrency backend and patch for it, before anything else is imported; must not parse the configuration.
 
-Two facts make this the first step of a launcher. ``eventlet.monkey_patch()`` does not reach locks that exist already, and
-``oslo_service.service`` binds the backend when it is first imported, which ``oslo_messaging`` does on its own.
+Two facts make this the first step of a launcher. ``eventlet.monkey_patch()`` does not reach locks that exist already,
+and ``oslo_service.service`` binds the backend when it is first imported, which ``oslo_messaging`` does on its own.
 """
 
 import argparse
@@ -49,7 +49,8 @@ def prepare(backend: Backend) -> None:
 
 
 def call_prepared(backend_name: str, pickled: bytes) -> Any:
-    """Prepare the backend, and only then unpickle a function with its arguments and call it: how a spawned worker begins.
+    """Prepare the backend, and only then unpickle a function with its arguments and call it: how a spawned worker
+    begins.
 
     Unpickling a service imports ``oslo_service.service``, which would bind a fresh interpreter to eventlet.
     """

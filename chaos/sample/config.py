@@ -40,13 +40,12 @@ OPTIONS: tuple[cfg.Opt, ...] = (
 )
 
 
-def load(arguments: Sequence[str]) -> cfg.ConfigOpts:
+def load(arguments: Sequence[str], conf: cfg.ConfigOpts = cfg.CONF) -> cfg.ConfigOpts:
     """Return the parsed configuration, every option of ours checked. Raise `ConfigError` with one line.
 
-    ``--help`` and ``--version`` end by SystemExit(0), as argparse does it.
+    ``--help`` ends by SystemExit(0), as argparse does it. A service needs the global `conf`: oslo.messaging 18.3
+    registers [oslo_messaging_tracing] there only, and reads it from the configuration that it was given, at every call.
     """
-    # The global one: oslo.messaging 18.3 registers [oslo_messaging_tracing] there only, and reads it at every call.
-    conf = cfg.CONF
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -80,11 +79,13 @@ def _transport_options() -> list[cfg.Opt]:
 def _read_all(conf: cfg.ConfigOpts) -> None:
     """oslo.config checks a value of a file when it is read first."""
     for option in OPTIONS:
-        getattr(conf, option.dest)
+        if getattr(conf, option.dest) is None and option.default is not None:
+            raise ConfigError(f"{option.name} is empty; its default is {option.default!r}")
 
 
 def check_transport_url(conf: cfg.ConfigOpts) -> None:
-    """Raise `ConfigError`, without the URL, when it cannot be parsed: oslo.messaging's message may quote the password."""
+    """Raise `ConfigError`, without the URL, when it cannot be parsed: oslo.messaging's message may quote the
+    password."""
     try:
         oslo_messaging.TransportURL.parse(conf)
     except (ValueError, oslo_messaging.InvalidTransportURL) as error:

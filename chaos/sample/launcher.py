@@ -27,7 +27,8 @@ IMPORTS_S = 30.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the scheduler until it is told to stop; return the exit status: 0, one of sysexits.h, or 143 if never ready."""
+    """Run the scheduler until it is told to stop; return the exit status: 0, one of sysexits.h, or 143 if never
+    ready."""
     obey_signals()
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:

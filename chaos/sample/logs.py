@@ -14,8 +14,8 @@ FALLBACK_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
 class LastError(logging.Handler):
     """Remembers the last error that was logged.
 
-    Libraries that retry for ever log the cause and never raise it: oslo.messaging while it connects, and while its executor
-    takes no work. Whoever gives up waiting for them can name the cause by this.
+    Libraries that retry for ever log the cause and never raise it: oslo.messaging while it connects, and while its
+    executor takes no work. Whoever gives up waiting for them can name the cause by this.
     """
 
     def __init__(self) -> None:
@@ -42,3 +42,13 @@ def last_error() -> str:
     """Return the last error that was logged in this process, as the end of a sentence, or nothing."""
     kept = [handler.text for handler in logging.getLogger().handlers if isinstance(handler, LastError)]
     return f"; last error logged: {kept[-1]}" if any(kept) else ""
+
+
+def renew_locks() -> None:
+    """Give the handlers locks of this process: call it in a forked worker.
+
+    Under eventlet oslo.log locks a handler by taking a byte out of a pipe, and forked processes share the pipe: a
+    worker that is killed while it logs keeps the byte, and its parent can never log again.
+    """
+    for handler in logging.getLogger().handlers:
+        handler.createLock()

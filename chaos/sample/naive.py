@@ -1,7 +1,7 @@
 """The same scheduler started the way most projects start theirs today: what the launcher beside it is measured against.
 
-None of the launcher's care: the value of wait() is dropped, nobody watches the workers, the signal handlers are those of
-oslo.service only, and readiness is what oslo.service says.
+None of the launcher's care: the value of wait() is dropped, nobody watches the workers, the signal handlers are those
+of oslo.service only, and readiness is what oslo.service says.
 """
 
 import sys

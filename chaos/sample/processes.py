@@ -23,8 +23,8 @@ def die_with(pipe_path: str) -> None:
     """Have the kernel kill this process when the last writer of a pipe is gone, or now if it is gone already.
 
     The kernel, not a thread: it works when this process is frozen, and when it can start no thread. Not
-    PR_SET_PDEATHSIG: that follows the *thread* which forked, and cotyledon forks from one that ends at SIGTERM. The pipe
-    is opened anew because owner and signal belong to an open file, which forked processes would share.
+    PR_SET_PDEATHSIG: that follows the *thread* which forked, and cotyledon forks from one that ends at SIGTERM. The
+    pipe is opened anew because owner and signal belong to an open file, which forked processes would share.
     """
     pipe = os.open(pipe_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
@@ -43,7 +43,7 @@ def children() -> tuple[int, ...]:
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):  # a thread may end while its file is read
             found += [int(pid) for pid in (task / "children").read_text().split()]
-    tracker: int | None = getattr(resource_tracker._resource_tracker, "_pid", None)  # type: ignore[attr-defined]
+    tracker: int | None = getattr(resource_tracker._resource_tracker, "_pid", None)
     return tuple(pid for pid in found if pid != tracker)
 
 
@@ -95,8 +95,8 @@ def show_stacks() -> None:
 def end_after(seconds: float) -> None:
     """End this process in `seconds` with status 1 and every stack on stderr, unless `end_after` is called again.
 
-    faulthandler waits in C and needs no GIL: it ends a process too in which no Python code runs any more. In a process that
-    forks, use `Backstop`.
+    faulthandler waits in C and needs no GIL: it ends a process too in which no Python code runs any more. In a
+    process that forks, use `Backstop`.
     """
     faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
 
@@ -104,8 +104,8 @@ def end_after(seconds: float) -> None:
 class Backstop:
     """`end_after` for a process that forks.
 
-    faulthandler forgets at a fork that its waiting thread is not in the child: a child that was forked meanwhile, and arms
-    or cancels a timer of its own, waits for that thread for ever. So the timer is off while the process forks.
+    faulthandler forgets at a fork that its waiting thread is not in the child: a child that was forked meanwhile, and
+    arms or cancels a timer of its own, waits for that thread for ever. So the timer is off while the process forks.
     """
 
     def __init__(self) -> None:

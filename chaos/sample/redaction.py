@@ -8,8 +8,8 @@ from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 
-# Everything between "://" and the last "@" of a word. It does not parse the URL: oslo.messaging takes an unquoted / # or ?
-# in a password for the end of the host, and then prints the rest of the password as a bad port number.
+# Everything between "://" and the last "@" of a word. It does not parse the URL: oslo.messaging takes an unquoted / #
+# or ? in a password for the end of the host, and then prints the rest of the password as a bad port number.
 CREDENTIALS = re.compile(r"(?<=://)[^\s'\"]*(?=@)")
 
 
@@ -40,7 +40,7 @@ def _forms(password: str) -> set[str]:
     """The ways in which a password gets printed. Under three characters it would blank out half of the log."""
     plain = {password, unquote(password)}
     pieces = {piece for word in plain for piece in re.split(r"[/#?]", word)}  # what urlsplit makes of it
-    forms = plain | {piece for piece in pieces if len(piece) > 5}
+    forms = plain | pieces
     for word in plain:
         forms |= {quote(word), quote(word, safe=""), quote_plus(word), repr(word)[1:-1]}
         forms.add(base64.b64encode(word.encode()).decode().rstrip("="))

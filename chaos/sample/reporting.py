@@ -66,16 +66,21 @@ class NotServing(TimeoutError):
 class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.service is not typed
     """Passes everything on to a service, and tells the parent when it serves or why it does not.
 
-    No exception leaves it for the launcher. oslo.service swallows what wait() raises (eventlet, one worker), prints what
-    start() raises past the log (threading), hangs when stop() raises (eventlet), and respawns for ever in most other cases.
+    No exception leaves it for the launcher. oslo.service swallows what wait() raises (eventlet, one worker), prints
+    what start() raises past the log (threading), hangs when stop() raises (eventlet), and respawns for ever in most
+    other cases.
     """
 
-    def __init__(self, inner: CheckedService, guard: Guard, lifeline: Lifeline, serve_by: float, deadline_s: float) -> None:
+    def __init__(
+        self, inner: CheckedService, guard: Guard, lifeline: Lifeline, serve_by: float, deadline_s: float
+    ) -> None:
         self._inner = inner
         self._guard = guard
         self._lifeline = lifeline
         self._serve_by = serve_by
         self._deadline_s = deadline_s
+        self._started = False
+        self._waiting = False
         self._stopping = False
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -89,7 +94,8 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         with self._failing("start"), self._deadline(timeout_s):
             self._inner.start()
             self._inner.check_serving(timeout_s)
-        self._lifeline.tell(Word.READY)
+        self._started = True
+        self._tell_when_up()
 
     def stop(self) -> None:
         """Stop the service, within a time that the kernel keeps if need be."""
@@ -99,12 +105,19 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
             self._inner.stop()
 
     def wait(self) -> None:
-        """Wait for the service as oslo.service does it."""
+        """Wait for the service as oslo.service does it: before start() under eventlet, after it under threading."""
+        self._waiting = True
+        self._tell_when_up()
         with self._failing("wait"):
             self._inner.wait()
 
     def reset(self) -> None:
         """SIGHUP: nothing of this service changes while it runs."""
+
+    def _tell_when_up(self) -> None:
+        """A service that serves while its main thread is stuck before wait() hears no signal: it is not up."""
+        if self._started and self._waiting:
+            self._lifeline.tell(Word.READY)
 
     @contextlib.contextmanager
     def _failing(self, where: str) -> Iterator[None]:

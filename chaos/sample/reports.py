@@ -2,6 +2,7 @@
 
 import enum
 import os
+import posix
 import select
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -58,7 +59,8 @@ class Lifeline:
 
     def tell(self, word: Word, failure: Failure | None = None) -> None:
         status, reason = (failure.status, failure.reason) if failure else (0, "")
-        os.write(self.reports, Report(word, os.getpid(), status, reason).encode())
+        # Not os.write: eventlet's may switch greenthreads, which a signal handler inside its hub must not do.
+        posix.write(self.reports, Report(word, os.getpid(), status, reason).encode())
 
     def born(self) -> None:
         """The first thing in a worker, before it can fail: end with the parent, and tell it of this process."""

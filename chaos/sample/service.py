@@ -21,7 +21,7 @@ class SchedulerManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # os
         super().__init__(conf)
         self.hosts = inventory.generate(conf.inventory_seed, conf.inventory_hosts)
 
-    @periodic_task.periodic_task(spacing=60, run_immediately=True)
+    @periodic_task.periodic_task(spacing=60, run_immediately=True)  # type: ignore[untyped-decorator]
     def refresh_hosts(self, context: Mapping[str, Any]) -> None:
         """Read the inventory again, as nova's scheduler discovers hosts again."""
         self.hosts = inventory.generate(self.conf.inventory_seed, self.conf.inventory_hosts)

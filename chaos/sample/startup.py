@@ -1,15 +1,18 @@
 """The parent's watch over a start, and over the workers after it; must not know what the service does.
 
-Every worker tells the parent over a pipe that it was born, that it serves, or why it failed. The watch gives the start up
-when one fails or dies, or when the deadline passes; ends every process; says in one CRITICAL line what failed, where and why;
-and exits with a telling status. READY=1 goes out when every worker serves. Afterwards it sees that a dead worker is replaced.
+Every worker tells the parent over a pipe that it was born, that it serves, or why it failed. The watch gives the
+start up when one fails or dies, or when the deadline passes; ends every process; says in one CRITICAL line what
+failed, where and why; and exits with a telling status. READY=1 goes out when every worker serves. Afterwards it sees
+that a dead worker is replaced.
 
-Three deadlines stand behind each other, each for what the one before cannot see: a worker's own (it can name its cause and
-show its greenthreads), the watch's (for a worker that is frozen), and a timer in C (for a parent that is frozen itself).
+Three deadlines stand behind each other, each for what the one before cannot see: a worker's own (it can name its
+cause and show its greenthreads), the watch's (for a worker that is frozen), and a timer in C (for a parent that is
+frozen itself).
 """
 
 import contextlib
 import logging
+import multiprocessing.util
 import os
 import select
 import signal
@@ -44,6 +47,15 @@ WATCH_LATER_S = 0.3
 
 RESPAWN_EXTRA_S = 6.0
 """cotyledon naps five seconds before it replaces workers that died in quick succession."""
+
+SETTLE_S = 0.1
+"""How long every worker has to go on serving before READY=1: oslo.service calls wait() after start(), and it may
+raise."""
+
+SPARE_DEATHS = 4
+DEATHS_WITHIN_S = 60.0
+"""Workers that die after the start are replaced, but not for ever: one death for each, and some to spare, in a
+minute."""
 
 STOP_S = 4.0
 LAST_WORDS_S = 0.2
@@ -103,10 +115,16 @@ class Watch:
         self._backstop = processes.Backstop()
         self._ending = threading.Lock()
         self._announced = False
+        self._deaths: tuple[float, ...] = ()
         self._stopping = False
         self._stop_failure: Failure | None = None
-        # oslo.service sends READY=1 when wait() begins, before start() has run: it must not find the socket.
-        self._notify_socket = os.environ.pop("NOTIFY_SOCKET", "")
+        # oslo.service and cotyledon send READY=1 when the launcher's wait() begins, before start() has run. They get a
+        # socket of ours, which tells this watch that the launcher waits; systemd's gets READY=1 when all serve.
+        self._notify_socket = os.environ.get("NOTIFY_SOCKET", "")
+        self._launcher_waits = False
+        self._launcher_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._launcher_socket.bind("")  # the kernel gives it a free abstract address
+        os.environ["NOTIFY_SOCKET"] = "@" + os.fsdecode(self._launcher_socket.getsockname()[1:])
         inbox, reports = os.pipe()
         life, self._life = os.pipe()
         self._inbox = Inbox(inbox)
@@ -119,7 +137,11 @@ class Watch:
         show_stacks_on_request()
         fail_with_any_thread(self)
         os.register_at_fork(after_in_child=self._after_fork)
-        threading.Thread(target=self._run, name="startup-watch", daemon=True).start()
+        multiprocessing.util.register_after_fork(self, Watch._report_last_words)
+        try:
+            threading.Thread(target=self._run, name="startup-watch", daemon=True).start()
+        except BaseException as error:  # __exit__ does not see what is raised here
+            self.fail("launcher", error)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -131,10 +153,10 @@ class Watch:
         return ReportingService(inner, self, self._lifeline, self._serve_by, self._deadline_s)
 
     def listen_for_stop(self) -> None:
-        """Learn of SIGTERM and SIGINT beside a handler that is installed already: call it after launch().
+        """Learn of SIGTERM and SIGINT beside the launcher's handlers; from then on the stop has a deadline.
 
-        For cotyledon, whose parent tells nobody that it stops and reads the signal from its wake-up descriptor, not in its
-        handler. eventlet's launchers put their handlers back in wait(), but call the service's stop() in the parent.
+        Called after launch(), when cotyledon has installed its own (its parent tells nobody else that it stops), and
+        again when all is up, for eventlet's launchers install theirs in wait().
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             before = signal.getsignal(number)
@@ -142,7 +164,7 @@ class Watch:
                 signal.signal(number, self._beside(before))
 
     def status(self, waited: object) -> int:
-        """Return the exit status for what the launcher's wait() returned; 0 only for a stop after a start that worked."""
+        """Return the exit status for what the launcher's wait() gave; 0 only for a stop after a start that worked."""
         if self._ending.locked():
             _stand_aside()
         if not self._stopping or not (waited is None or isinstance(waited, int)):
@@ -186,23 +208,49 @@ class Watch:
             return
         try:
             os.close(self._life)
+            logs.renew_locks()
             self._lifeline.born()
         except BaseException as error:
             self.fail("fork", error)
 
+    def _report_last_words(self) -> None:
+        """Report what ends a child of multiprocessing before our service runs: it would only print a traceback."""
+
+        def last_words() -> None:
+            error = sys.exc_info()[1]  # finalizers run while the exception is on its way
+            if error is not None and os.getppid() == self._pid:
+                self._lifeline.tell(Word.FAILED, Failure("process", status_of(error), in_one_line(error)))
+
+        multiprocessing.util.Finalize(None, last_words, exitpriority=0)
+
     def _run(self) -> None:
         while True:
             self._wait()
-            for report in self._inbox.read():  # before the deaths: a worker says why before it ends
+            self._hear_launcher()
+            ended = self._ended()
+            for report in self._inbox.read():  # after looking for deaths: a worker says why before it ends
                 self._hear(report)
-            for worker in self._ended():
-                self._mourn(worker)
+            for pid in ended:
+                self._mourn(pid)
             self._check()
 
     def _wait(self) -> None:
         pidfds = [worker.pidfd for worker in self._roll.workers if worker.pidfd is not None]
         left_s = None if self._until is None else max(0.0, self._until - time.monotonic())
-        select.select([self._inbox.descriptor, *pidfds], [], [], left_s)
+        launcher = [] if self._launcher_waits else [self._launcher_socket.fileno()]
+        select.select([self._inbox.descriptor, *launcher, *pidfds], [], [], left_s)
+
+    def _hear_launcher(self) -> None:
+        if not self._launcher_waits and select.select([self._launcher_socket.fileno()], [], [], 0)[0]:
+            self._launcher_waits = True
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._is_up() and not self._stopping:
+            self._until = time.monotonic() + SETTLE_S
+
+    def _is_up(self) -> bool:
+        return self._launcher_waits and self._roll.is_complete()
 
     def _hear(self, report: Report) -> None:
         match report.word:
@@ -220,9 +268,7 @@ class Watch:
             self._roll = self._roll.with_born(pid, None)
         self._roll = self._roll.with_ready(pid)
         LOG.info("%s serves", self._roll.find(pid))
-        if self._roll.is_complete() and not self._stopping:
-            self._until = None
-            self._announce()
+        self._settle()
 
     def _hear_failure(self, report: Report) -> None:
         worker = self._roll.find(report.pid)
@@ -230,33 +276,45 @@ class Watch:
         if self._stopping:
             self._stop_failure = failure
             LOG.critical("stop failed: %s: %s", failure.where, failure.reason)
-        elif worker is None or not worker.ready:
+        elif worker is None or not worker.ready or not self._announced:
             self._give_up(failure)
         else:
             LOG.error("%s failed while it served: %s", worker, report.reason)
 
-    def _ended(self) -> tuple[Worker, ...]:
-        watched = {worker.pidfd: worker for worker in self._roll.workers if worker.pidfd is not None}
-        return tuple(watched[pidfd] for pidfd in select.select(list(watched), [], [], 0)[0]) if watched else ()
+    def _ended(self) -> tuple[int, ...]:
+        pidfds = [worker.pidfd for worker in self._roll.workers if worker.pidfd is not None]
+        readable = select.select(pidfds, [], [], 0)[0] if pidfds else []
+        return tuple(worker.pid for worker in self._roll.workers if worker.pidfd in readable)
 
-    def _mourn(self, worker: Worker) -> None:
-        assert worker.pidfd is not None
+    def _mourn(self, pid: int) -> None:
+        worker = self._roll.find(pid)
+        assert worker is not None and worker.pidfd is not None, f"no pidfd told of the end of {pid}"
         end = processes.how_it_ended(worker.pidfd)
         os.close(worker.pidfd)
         self._roll = self._roll.without(worker)
         if self._stopping:
             return
-        if not worker.ready:
-            self._give_up(Failure(str(worker), os.EX_SOFTWARE, f"{end} before it served{logs.last_error()}"))
+        if not worker.ready or not self._announced:
+            self._give_up(Failure(str(worker), os.EX_SOFTWARE, f"{end} during the start{logs.last_error()}"))
+        now = time.monotonic()
+        self._deaths = (*(death for death in self._deaths if now - death < DEATHS_WITHIN_S), now)
+        if len(self._deaths) > self._roll.wanted + SPARE_DEATHS:
+            self._give_up(Failure(str(worker), os.EX_SOFTWARE, f"{end}, one of too many"))
         LOG.error("%s %s; the launcher has to replace it", worker, end)
-        self._until = time.monotonic() + self._deadline_s + RESPAWN_EXTRA_S
+        self._until = now + self._deadline_s + RESPAWN_EXTRA_S
 
     def _check(self) -> None:
         if self._until is None or time.monotonic() < self._until:
             return
+        if self._is_up() and not self._stopping:
+            self._until = None
+            self._announce()
+            return
         if self._stopping:
             self._give_up_late(f"the stop did not end within {STOP_S} s")
-        self._give_up_late(f"not every worker serves in time: {self._roll.missing()}{logs.last_error()}")
+        waits = "" if self._launcher_waits else "the launcher's wait() was not reached; "
+        late = f"workers that do not serve: {self._roll.missing()}"
+        self._give_up_late(f"not up in time: {waits}{late}{logs.last_error()}")
 
     def _give_up_late(self, reason: str) -> NoReturn:
         processes.show_stacks()
@@ -273,23 +331,30 @@ class Watch:
             return
         self._backstop.end_never()
         self._announced = True
+        with contextlib.suppress(ValueError):  # not the main thread: the backend is threading, and it listens already
+            self.listen_for_stop()
         LOG.info("ready: %d workers serve", self._roll.wanted)
         _notify(self._notify_socket, b"READY=1")
 
     def _give_up(self, failure: Failure) -> NoReturn:
-        """End every process of the tree and then this one. os._exit, because the main thread may be stalled for ever."""
+        """End every process of the tree, then this one: by os._exit, for the main thread may be stalled for ever."""
         if not self._ending.acquire(blocking=False):
             _stand_aside()
         self._backstop.end_after(2 * REAP_S + STOP_S)
+        try:
+            self._end_tree(failure)
+            sys.stderr.flush()
+        finally:
+            os._exit(failure.status)
+
+    def _end_tree(self, failure: Failure) -> None:
+        """The CRITICAL line comes last: nobody is left to write after it."""
         if self._announced:
             processes.ask_children_to_end(REAP_S)
         left = processes.end_children(REAP_S)
         what = "stop" if self._stopping else "service" if self._announced else "start"
         more = f"; processes left: {left}" if left else ""
         LOG.critical("%s failed: %s: %s%s", what, failure.where, self._redact(failure.reason), more)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(failure.status)
 
 
 def _stand_aside() -> NoReturn:

@@ -1,0 +1,152 @@
+"""The scheduler part of the sample: inventory, placement, bounds, statuses, redaction. Starts no process."""
+
+import base64
+import dataclasses
+import errno
+import logging
+import os
+from urllib.parse import quote
+
+import pytest
+from oslo_config import cfg
+
+from chaos.sample import inventory, placement
+from chaos.sample.concurrency import Backend, chosen, prepare
+from chaos.sample.errors import ConfigError
+from chaos.sample.redaction import MASK, RedactingFormatter, Redactor
+
+prepare(Backend.THREADING)  # before config and exits import oslo_messaging, which would bind oslo.service to eventlet
+
+from chaos.sample import config, exits, reports  # noqa: E402  (see the line above)
+
+SMALL = inventory.Host(name="small", zone="north", enabled=True, free_vcpus=2, free_ram_mb=2048, free_disk_gb=20)
+LARGE = dataclasses.replace(SMALL, name="large", free_vcpus=16, free_ram_mb=65536, free_disk_gb=500)
+SOUTH = dataclasses.replace(LARGE, name="south", zone="south", free_ram_mb=32768)
+DISABLED = dataclasses.replace(LARGE, name="disabled", enabled=False, free_ram_mb=262144)
+HOSTS = (SMALL, LARGE, SOUTH, DISABLED)
+
+
+def test_the_same_seed_gives_the_same_hosts() -> None:
+    assert inventory.generate(7, 20) == inventory.generate(7, 20)
+
+
+def test_another_seed_gives_other_hosts() -> None:
+    assert inventory.generate(7, 20) != inventory.generate(8, 20)
+
+
+def test_no_two_hosts_have_one_name() -> None:
+    assert len({host.name for host in inventory.generate(1, 200)}) == 200
+
+
+def test_the_host_with_the_most_free_memory_is_best() -> None:
+    assert placement.select(HOSTS, placement.Request(), 1) == ("large",)
+
+
+def test_a_disabled_host_is_never_chosen() -> None:
+    with pytest.raises(placement.NoValidHost):
+        placement.select((DISABLED,), placement.Request(), 1)
+
+
+def test_a_zone_that_is_asked_for_is_kept() -> None:
+    assert placement.select(HOSTS, placement.Request(zone="south"), 1) == ("south",)
+
+
+@pytest.mark.parametrize("words", [{"vcpus": 17}, {"ram_mb": 65537}, {"disk_gb": 501}, {"zone": "nowhere"}])
+def test_a_request_that_fits_nowhere_has_no_valid_host(words: dict[str, object]) -> None:
+    with pytest.raises(placement.NoValidHost):
+        placement.select((SMALL, LARGE, SOUTH), placement.Request.parse(words), 1)
+
+
+def test_instances_of_one_request_share_what_is_free() -> None:
+    assert placement.select((SMALL, SOUTH), placement.Request(ram_mb=30000), 1) == ("south",)
+    with pytest.raises(placement.NoValidHost, match="1 of 2 instances fit"):
+        placement.select((SMALL, SOUTH), placement.Request(ram_mb=30000), 2)
+
+
+def test_equal_hosts_are_chosen_by_name_whatever_their_order() -> None:
+    twins = (dataclasses.replace(LARGE, name="b"), dataclasses.replace(LARGE, name="a"))
+    assert placement.select(twins, placement.Request(), 1) == placement.select(twins[::-1], placement.Request(), 1)
+
+
+def test_a_bad_request_is_told_all_its_problems() -> None:
+    with pytest.raises(placement.BadRequest, match=r"unknown field 'colour'; vcpus is 0.*; ram_mb is 'much'"):
+        placement.Request.parse({"vcpus": 0, "ram_mb": "much", "colour": "red"})
+
+
+@pytest.mark.parametrize(
+    ("cpus", "open_files", "workers"), [(2, 1024, 8), (64, 1024, 64), (2, 48, 3), (1, 1, 1), (2, 10**9, 8)]
+)
+def test_workers_are_bounded_by_cpus_and_open_files(cpus: int, open_files: int, workers: int) -> None:
+    bound = config.worker_bound(cpus, open_files)
+    assert bound.workers == workers
+    assert bound.reason
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many", ""])
+def test_a_worker_count_below_one_or_no_number_is_a_configuration_error_of_one_line(count: str) -> None:
+    with pytest.raises(ConfigError, match="workers") as caught:
+        config.load(["--workers", count], cfg.ConfigOpts())
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_backend_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match="asyncio"):
+        chosen(["--backend", "asyncio"])
+
+
+@pytest.mark.parametrize("password", ["s3cret-word", "pa/ss?wo#rd", "with space+plus", "quo'te\\back", "at@sign:colon"])
+def test_no_form_of_a_password_survives_redaction(password: str) -> None:
+    redact = Redactor.of_url(f"rabbit://scheduler:{quote(password, safe='')}@broker:5672/")
+    forms = [password, quote(password), quote(password, safe=""), repr(password)[1:-1]]
+    forms.append(base64.b64encode(password.encode()).decode())
+    for form in forms:
+        assert form not in redact(f"connecting with {form} failed")
+
+
+@pytest.mark.parametrize("password", ["hun#ter2secret", "hun/ter2secret", "hun?ter2secret"])
+def test_a_password_that_nobody_quoted_is_redacted_whole_and_in_the_piece_that_passes_for_a_port(password: str) -> None:
+    redact = Redactor.of_url(f"rabbit://scheduler:{password}@broker/")
+    assert redact(f"bad port number {password!r} or ter2secret") == f"bad port number '{MASK}' or {MASK}"
+
+
+def test_every_host_of_a_url_has_its_password_redacted() -> None:
+    redact = Redactor.of_url("rabbit://a:first-one@one:5672,b:second-one@two:5672/")
+    assert redact("first-one second-one") == f"{MASK} {MASK}"
+
+
+def test_a_traceback_is_redacted_like_its_message() -> None:
+    formatter = RedactingFormatter(logging.Formatter("%(message)s"), Redactor.of_url("rabbit://u:s3cret-word@h/"))
+    try:
+        raise ValueError("s3cret-word")
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, "x", 1, "oops", None, (ValueError, error, error.__traceback__))
+    assert "s3cret-word" not in formatter.format(record)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigError("x"), os.EX_CONFIG),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), os.EX_UNAVAILABLE),
+        (BlockingIOError(errno.EAGAIN, "x"), os.EX_TEMPFAIL),
+        (OSError(errno.EMFILE, "x"), os.EX_TEMPFAIL),
+        (OSError(errno.EACCES, "x"), os.EX_OSERR),
+        (MemoryError(), os.EX_TEMPFAIL),
+        (RuntimeError("can't start new thread"), os.EX_TEMPFAIL),
+        (RuntimeError("x"), os.EX_SOFTWARE),
+        (SystemExit(3), 3),
+        (SystemExit(0), os.EX_SOFTWARE),
+        (SystemExit("text"), os.EX_SOFTWARE),
+        (SystemExit(256), os.EX_SOFTWARE),
+    ],
+)
+def test_an_error_has_a_telling_status_and_none_has_zero(error: BaseException, status: int) -> None:
+    assert exits.status_of(error) == status
+
+
+def test_a_report_is_one_line_that_is_written_whole_however_long_its_reason() -> None:
+    report = reports.Report(reports.Word.FAILED, 12, 70, "first\nsecond " + "x" * 10_000)
+    line = report.encode()
+    assert line.count(b"\n") == 1
+    assert len(line) <= reports.MAX_BYTES
+    assert reports.Report.decode(line[:-1]).reason.startswith("first second xxx")

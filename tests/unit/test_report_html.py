@@ -1,0 +1,140 @@
+"""Claims about ``report.html``."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from test_report_literals import (
+    HOSTILE_LOG,
+    LONG_LINE,
+    a_baseline,
+    a_hang,
+    a_sweep,
+    an_observation,
+    feed_all,
+    judged,
+    results_of,
+)
+
+from chaos.events import Event
+from chaos.model import Grade, Outcome, Variant
+from chaos.report.html import anchor, html_report, html_text
+
+HANG_ID = "scheduler/eventlet/w1/service.start=stall"
+IDS = [
+    f"scheduler/{backend}/w{n}/service.create=raise:OSError" for backend in ("eventlet", "threading") for n in (1, 2)
+]
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a browser would see: every tag with its attributes, whether they balance, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.told = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.told += data
+
+
+def a_full_sweep() -> list[Event]:
+    unreached = judged("scheduler/eventlet/w1/rpc.connect=refuse", Outcome.UNREACHED, grade=Grade.UNREACHED)
+    variants = [a_baseline(f"scheduler/{backend}/w1/none") for backend in ("eventlet", "threading")]
+    cases = [*map(judged, IDS), unreached, a_hang(HANG_ID, HOSTILE_LOG + LONG_LINE)]
+    return a_sweep(cases, variants=variants)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return html_text(results_of(a_full_sweep()), " -- --x '<y>'")
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_every_tag_that_opens_closes(page: Page) -> None:
+    assert page.open == []
+
+
+def test_a_hostile_log_brings_no_element_into_the_page(page: Page) -> None:
+    assert not {"script", "img", "iframe", "link"} & {tag for tag, _ in page.tags}
+    assert "</script><script>alert(1)</script> <img src=x onerror=alert(2)> &amp; ]]>" in page.told
+    assert "{{ 7*7 }} {% raw %}" in page.told
+
+
+def test_the_page_asks_nobody_for_anything(text: str, page: Page) -> None:
+    assert "default-src 'none'" in text
+    wanted = [value for _, attrs in page.tags for name, value in attrs.items() if name in ("src", "href", "action")]
+    assert all(value and value.startswith("#") for value in wanted)
+    assert not re.search(r"url\(|@import|https?:", text)
+
+
+def test_every_link_leads_to_a_place_of_the_page_and_no_place_is_there_twice(page: Page) -> None:
+    places = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    links = [(attrs["href"] or "")[1:] for tag, attrs in page.tags if tag == "a"]
+    assert set(links) <= set(places)
+    assert len(places) == len(set(places))
+
+
+def test_a_bad_case_has_a_section_with_its_evidence_and_one_that_passed_has_none(text: str) -> None:
+    bad = judged(HANG_ID).case
+    section = text.split(f'id="{anchor(bad)}"')[1].split("</section>")[0]
+    for wanted in ("ready-means-ready", "configured (parent, pid 100)", "nul \\x00 bell", "in start", "chaos repro"):
+        assert wanted in section
+    assert anchor(judged(IDS[0]).case) not in text
+
+
+def test_every_case_is_in_the_table_with_its_verdict_as_a_word(page: Page) -> None:
+    table = page.told.split("All cases")[1]
+    assert all(case_id in table for case_id in (*IDS, HANG_ID))
+    assert table.count("pass") >= len(IDS)
+
+
+def test_the_matrix_has_the_backends_side_by_side_under_each_action(text: str) -> None:
+    matrix = text.split('<table class="matrix">')[1].split("</table>")[0]
+    assert re.findall(r'<abbr title="(\w+)', matrix) == ["eventlet", "threading"] * 3
+    assert re.findall(r'<th scope="row">([\w.]+)', matrix) == ["service.create", "service.start", "rpc.connect"]
+
+
+def test_commands_carry_the_suffix_and_are_escaped(page: Page) -> None:
+    assert f"chaos repro {HANG_ID} -- --x '<y>'" in page.told
+
+
+def test_light_and_dark_follow_the_reader(text: str) -> None:
+    assert "prefers-color-scheme: dark" in text
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        (a_sweep([]), "None: no case was run."),
+        (a_sweep([judged(IDS[0])]), "every promise that could be judged was kept"),
+        (a_sweep([judged(IDS[0])], planned=IDS, interrupted=True), "Interrupted: 1 of 4 planned cases were finished"),
+        (a_sweep([], variants=[Variant(judged("s/-/w1/none", grade=Grade.FAIL))]), "is not healthy"),
+    ],
+)
+def test_a_sweep_without_findings_says_why_there_are_none(events: list[Event], told: str) -> None:
+    assert told in html_text(results_of(events))
+
+
+def test_the_file_is_utf_8_whatever_the_log_held(tmp_path: Path) -> None:
+    case = judged(HANG_ID, broken=(("cause", "日本 \udc80"),), seen=an_observation(output="\udcff\ufffe"))
+    feed_all(html_report(tmp_path / "report.html"), a_sweep([case]))
+    assert "日本 \\udc80" in (tmp_path / "report.html").read_text(encoding="utf-8")
