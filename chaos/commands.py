@@ -21,7 +21,7 @@ from chaos.catalog import BY_NAME, SITES
 from chaos.compare import backends_against_each_other, compared
 from chaos.errors import UsageError
 from chaos.events import CaseFinished, CaseRejudged, Event, Planned, SweepFinished, SweepStarted, VariantReady
-from chaos.judge import judge
+from chaos.judge import judge, judge_pairs
 from chaos.model import Case, Grade, Judged, Variant
 from chaos.plan import Profile
 from chaos.prepare import Timing, request_for
@@ -321,15 +321,15 @@ def do_compare(options: Namespace) -> Status:
 
 def do_judge(options: Namespace) -> Status:
     stored = _report(options.report)
+    again = judge_pairs(replace(one, verdict=judge(one.case, one.seen)) for one in stored)
     changed = 0
-    for one in stored:
-        now = judge(one.case, one.seen)
+    for one, now in zip(stored, (one.verdict for one in again), strict=True):
         if (now.outcome, now.grade) != (one.verdict.outcome, one.verdict.grade):
             changed += 1
             print(f"{format_case(one.case)}: {now.outcome}, {now.grade}; the report says {one.verdict.outcome}, "
                   f"{one.verdict.grade}")
     print(f"{len(stored)} cases judged again, {changed} verdicts changed")
-    return status_of(judge(one.case, one.seen).grade for one in stored)
+    return status_of(one.verdict.grade for one in again)
 
 
 def _report(path: Path) -> list[Judged]:

@@ -472,7 +472,7 @@ class AnyFault(fixtures.Fixture):
 
 
 class ServiceFault(AnyFault):
-    """A fault while the service is created and launched: ``"create"`` is ``service.create``; also ``"launcher.wait"``."""
+    """A fault while the service is created and launched: ``"create"`` is ``service.create``, for one."""
 
     areas = (Area.SERVICE,)
     family = "service"

@@ -5,9 +5,10 @@ It decides only whether an outcome is acceptable: what happened says ``outcomes`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from chaos.caseid import format_fault
+from chaos.caseid import format_case, format_fault
 from chaos.model import Broken, Case, Grade, Judged, Killed, Observation, Outcome, StillRunning, Verdict
 from chaos.outcomes import outcome_of, seconds, unfired, what_happened
 from chaos.promises import PROMISES, SAME_ON_BOTH_BACKENDS, same_on_both_backends
@@ -42,14 +43,36 @@ def pair_key(case: Case) -> Case:
 
 
 def judge_pair(a: Judged, b: Judged) -> tuple[Judged, Judged]:
-    """Both again, each with the promise that only the two together can break. Judging a pair twice adds nothing.
+    """Both again, with the promise that only the two together can break. Judging a pair twice adds nothing.
 
-    ValueError for two that are no pair: comparing those would call every difference between two cases a finding.
+    The difference is charged to the side that fails by itself; where both or neither do, to both. ValueError for two
+    that are no pair: comparing those would call every difference between two cases a finding.
     """
     if pair_key(a.case) != pair_key(b.case) or a.case.backend == b.case.backend:
         raise ValueError(f"not one case on two backends: {a.case} and {b.case}")
     broken = None if Grade.UNKNOWN in (a.verdict.grade, b.verdict.grade) else same_on_both_backends(a, b)
-    return (a, b) if broken is None else (_with(a, broken), _with(b, broken))
+    if broken is None:
+        return a, b
+    alone = _fails_alone(a) != _fails_alone(b)
+    return tuple(one if alone and not _fails_alone(one) else _with(one, broken) for one in (a, b))  # type: ignore[return-value]
+
+
+def judge_pairs(cases: Iterable[Judged]) -> tuple[Judged, ...]:
+    """All cases of a sweep again, in their order, with what each backend's says of the other's."""
+    found = {format_case(one.case): one for one in cases}
+    waiting: dict[Case, Judged] = {}
+    for one in tuple(found.values()):
+        twin = waiting.pop(pair_key(one.case), None)
+        if twin is None:
+            waiting[pair_key(one.case)] = one
+        elif twin.case.backend != one.case.backend:
+            found.update((format_case(both.case), both) for both in judge_pair(twin, one))
+    return tuple(found.values())
+
+
+def _fails_alone(judged: Judged) -> bool:
+    own = [one for one in judged.verdict.broken if one.promise != SAME_ON_BOTH_BACKENDS]
+    return bool(own) or judged.verdict.outcome not in ACCEPTABLE
 
 
 def _with(judged: Judged, broken: Broken) -> Judged:

@@ -235,7 +235,7 @@ class Expectation:
     """What a start that worked looks like, learnt from the baseline (or, for the baseline, from the case).
 
     ``servers``: processes that must have started their service (and answer a call, where they have an RPC server);
-    ``notifies``: READY=1 is part of a good start; ``processes``/``threads``/``fds``: the baseline's peak, None unknown.
+    ``serving_roles``: what they are, ``parent`` or ``worker.N``; ``notifies``: READY=1 is part of a good start; ``processes``/``threads``/``fds``: the baseline's peak, None unknown.
     """
 
     servers: int = 1
@@ -244,6 +244,7 @@ class Expectation:
     threads: int | None = None
     fds: int | None = None
     ready_after_s: float | None = None
+    serving_roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

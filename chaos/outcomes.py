@@ -7,14 +7,12 @@ whose reasons come from two readings of one log contradicts itself sooner or lat
 
 from __future__ import annotations
 
-import enum
 import re
 import signal
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
+from chaos.errorlines import ErrorLine, Kind, error_lines, read_line
 from chaos.model import (
     Case,
     Exited,
@@ -250,106 +248,6 @@ def _goes_on(case: Case, seen: Observation, firings: tuple[Firing, ...]) -> bool
     return latest_s - first.at_s >= (seen.elapsed_s - first.at_s) * _LAST_RETRY_SHARE
 
 
-# --- error lines ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorLine:
-    """One error line: the ``line`` as it stands, the ``message`` in it, and the ``more`` that an exception's text of
-    several lines goes on with (not itself an error line: words in it are not words about the cause)."""
-
-    line: str
-    message: str
-    more: str = ""
-
-
-class _Kind(enum.Enum):
-    HEADER = enum.auto()
-    FRAME = enum.auto()
-    STAMPED_ERROR = enum.auto()
-    EXCEPTION = enum.auto()
-    OTHER_LEVEL = enum.auto()
-    PLAIN = enum.auto()
-
-
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_OSLO = re.compile(
-    r"^\d{4}-\d\d-\d\d[ T]\S+ (?:\d+ )?(?P<level>[A-Z]{4,8}) (?P<logger>\S+)(?P<context> \[[^\]]*\])? ?(?P<body>.*)$"
-)
-_LEVEL = re.compile(
-    r"\b(?:TRACE|DEBUG|INFO|NOTICE|AUDIT|WARN|WARNING|(?P<error>ERROR|CRITICAL|FATAL))\b|\b(?P<word>error|fatal)(?=:)"
-)
-_LEVEL_FIRST = re.compile(r"^\W*[A-Z]{4,8}:[\w.]+:")
-_HEADER = re.compile(r"^\s*(?:\+ Exception Group )?Traceback \(most recent call last\):\s*$")
-_GROUP_MARGIN = re.compile(r"^\s+\| ?")
-_GROUP_RULER = re.compile(r"^\s*\+[-+]+(?: (?:\d+|\.\.\.) -+)?\s*$")
-_BETWEEN = re.compile(r"^(?:The above exception was the direct cause|During handling of the above exception)")
-_SOME_ERROR = re.compile(
-    r"^(?:[\w<>]+\.)*[A-Z]\w*(?:Error|Exception|Failure|Exit|Interrupt|Timeout)(?::|$)|^Timeout \(|^Fatal Python error:"
-)
-_RAISED = re.compile(r"^(?:[\w<>]+\.)*[A-Z]\w*[a-z]\w*(?:: |:?$)")
-"""The last line of a traceback, whatever the class is called and whatever level words its message holds."""
-
-
-def error_lines(output: str) -> tuple[ErrorLine, ...]:
-    """The lines of a log by which it says that something went wrong, in order.
-
-    A line whose level is ERROR, CRITICAL or FATAL, one like ``prog: error: …`` (argparse), the last line of a
-    traceback, and faulthandler's ``Timeout (``. Not the frames and source lines of a traceback, though oslo.log writes
-    ERROR before each, and not a line of a lower level that quotes the word: oslo.config dumps a log format that holds
-    ERROR at DEBUG.
-    """
-    found: list[ErrorLine] = []
-    goes_on = False
-    for kind, line, message in _read_lines(output):
-        if kind in (_Kind.STAMPED_ERROR, _Kind.EXCEPTION):
-            found.append(ErrorLine(line, message))
-        elif kind is _Kind.PLAIN and goes_on and line.strip():
-            found[-1] = ErrorLine(found[-1].line, found[-1].message, f"{found[-1].more}\n{line}")
-            continue
-        goes_on = kind in (_Kind.STAMPED_ERROR, _Kind.EXCEPTION)
-    return tuple(found)
-
-
-def _read_lines(output: str) -> Iterator[tuple[_Kind, str, str]]:
-    """Each line with its kind and message. A log line of another process may stand within a traceback on stderr."""
-    inside = False
-    for line in _ANSI.sub("", output).splitlines():
-        kind, message = _read_line(line, inside)
-        yield kind, line, message
-        inside = kind is _Kind.HEADER or (inside and kind not in (_Kind.EXCEPTION, _Kind.PLAIN))
-
-
-def _read_line(line: str, inside: bool) -> tuple[_Kind, str]:
-    stamped = _OSLO.match(line)
-    if stamped:
-        return _read_oslo(stamped)
-    text = _GROUP_MARGIN.sub("", line)
-    if _HEADER.match(text):
-        return _Kind.HEADER, ""
-    if inside and (not text.strip() or text[0].isspace() or _GROUP_RULER.match(line)):
-        return _Kind.FRAME, ""
-    if _SOME_ERROR.match(text) or (inside and _RAISED.match(text)):
-        return _Kind.EXCEPTION, text
-    level = _LEVEL.search(line)
-    if level:
-        is_error = level["error"] or level["word"]
-        return (_Kind.STAMPED_ERROR, _LEVEL_FIRST.sub("", line)) if is_error else (_Kind.OTHER_LEVEL, "")
-    return (_Kind.EXCEPTION, text) if inside else (_Kind.PLAIN, "")
-
-
-def _read_oslo(stamped: re.Match[str]) -> tuple[_Kind, str]:
-    """oslo.log repeats stamp, level and logger before each line of a traceback, but the ``[context]`` only before a
-    message: that is how a message that looks like a frame is told from a frame."""
-    if stamped["level"] not in ("ERROR", "CRITICAL", "FATAL"):
-        return _Kind.OTHER_LEVEL, ""
-    if stamped["context"]:
-        return _Kind.STAMPED_ERROR, stamped["body"]
-    body = _GROUP_MARGIN.sub("", stamped["body"])
-    between = not body.strip() or body[0].isspace() or _BETWEEN.match(body) or _GROUP_RULER.match(stamped["body"])
-    return (_Kind.OTHER_LEVEL, "") if between or _HEADER.match(body) else (_Kind.STAMPED_ERROR, body)
-
-
 # --- the cause ------------------------------------------------------------------------------------------------------
 
 _OF_TIME = re.compile(
@@ -419,7 +317,7 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
 def _farewell(output: str) -> str:
     """The log's very last line if it has no level: ``sys.exit("why")`` prints ``why`` and nothing else."""
     last = output.rstrip().splitlines()[-1:]
-    return last[0] if last and _read_line(last[0], False)[0] is _Kind.PLAIN else ""
+    return last[0] if last and read_line(last[0], False)[0] is Kind.PLAIN else ""
 
 
 def _suspects(case: Case, seen: Observation) -> list[tuple[Fault, Firing]]:

@@ -8,6 +8,7 @@ from chaos.arming import plan_text
 from chaos.caseid import format_case
 from chaos.model import Case, Expectation, Limits
 from chaos.runner.request import Request
+from chaos.secrets import filled
 from chaos.target import Target
 
 BASELINE_BOOT_S = 30.0
@@ -35,5 +36,7 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     """The request that runs ``case``; ``expected`` None makes it a baseline."""
     case_id = format_case(case)
     argv, script = target.argv(case)
-    return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case),
+    config, secrets = filled(target.config, case_id)
+    return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
+                   secrets=secrets,
                    plan=plan_text(case_id, case.faults), limits=timing.limits(target, expected), expected=expected)

@@ -234,13 +234,31 @@ PROMISES: tuple[tuple[str, Promise, str], ...] = (
 def same_on_both_backends(a: Judged, b: Judged) -> Broken | None:
     """Broken by two outcomes of one case. Not where one of the two runs says nothing (never fired, chaos's own fault).
 
-    Strict on purpose: started here and recovered there is a finding too, for somebody to look at.
+    Strict on purpose: started here and recovered there is a finding too, for somebody to look at. But it must be one
+    case: the fault met both at the same moment (start, serving, stop) and in processes that do the same. eventlet with
+    one worker serves in the launcher itself and threading in a forked worker, so a thread of the parent is the service's
+    here and the launcher's there; a difference says nothing then (docs/decisions/0004).
     """
     silent = (Outcome.UNREACHED, Outcome.HARNESS_ERROR)
     first, second = a.verdict.outcome, b.verdict.outcome
     if first is second or first in silent or second in silent:
         return None
+    if _phase(a) is not _phase(b) or _serves_itself(a) is not _serves_itself(b):
+        return None
     return Broken(SAME_ON_BOTH_BACKENDS, f"{first} under {a.case.backend}, {second} under {b.case.backend}")
+
+
+def _phase(judged: Judged) -> Phase | None:
+    return judged.seen.fired[0].phase if judged.seen.fired else None
+
+
+def _serves_itself(judged: Judged) -> bool:
+    """Whether a general site (a thread, a pool, a timer) of the launcher's own process is one of the service's."""
+    general = any(fault.site.startswith(_GENERAL_SITES) and fault.role != "worker" for fault in judged.case.faults)
+    return general and "parent" in judged.seen.expected.serving_roles
+
+
+_GENERAL_SITES = ("thread.", "greenthread.", "executor.", "timer.", "process.")
 
 
 # --- readings ----------------------------------------------------------------------------------------------------

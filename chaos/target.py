@@ -51,7 +51,8 @@ if __name__ == "__main__":
 class Target:
     """A launcher and how it is told its backend and workers: ``{backend}`` and ``{workers}`` in args and env values.
 
-    ``backends`` is ``("-",)`` and ``workers`` ``(1,)`` for a target that says nothing of them.
+    ``config`` is the text of a configuration file that each run gets of its own, with ``{secret.NAME}`` and
+    ``{quoted.NAME}`` for canaries (see ``secrets``) and ``{config}`` in args for its path. ``backends`` is ``("-",)`` and ``workers`` ``(1,)`` for a target that says nothing of them.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Target:
     workers: tuple[int, ...] = (1,)
     python: str = sys.executable
     deadline_s: float | None = None
+    config: str = ""
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
@@ -126,7 +128,7 @@ def _entries_of(path: Path) -> dict[str, Target]:
 
 
 def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
-    known = {"command", "args", "env", "backends", "workers", "python", "deadline_s"}
+    known = {"command", "args", "env", "backends", "workers", "python", "deadline_s", "config"}
     problems = [f"unknown key {key!r}{_nearest(key, known)}" for key in sorted(set(entry) - known)]
     if not isinstance(entry.get("command"), str):
         problems.append("'command' is missing: a package.module:callable, a console script or a path")
@@ -135,7 +137,7 @@ def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
     return Target(name, entry["command"], tuple(map(str, entry.get("args", ()))),
                   tuple((key, str(value)) for key, value in entry.get("env", {}).items()),
                   tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
-                  entry.get("python", sys.executable), entry.get("deadline_s"))
+                  entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""))
 
 
 def _nearest(word: str, known: set[str] | dict[str, Any]) -> str:

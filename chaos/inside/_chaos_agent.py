@@ -31,8 +31,11 @@ def begin():
     where = posix.environ.get(b"CHAOS_AGENT", b"").decode("utf-8", "surrogateescape")
     if not where:
         return
-    role = _role_given() or ("parent" if _is_root() else "helper")
-    _read_plan()
+    role = _own_role(_role_given())
+    try:
+        _read_plan()
+    except OSError:
+        return                  # the run is over and its folder gone: nobody is left to report to
     sys.meta_path.insert(0, _Finder())
     for name in list(_places):
         if name in sys.modules:
@@ -46,6 +49,13 @@ def _role_given():
     """CHAOS_ROLE is for this one interpreter: taken out of the environment, so that nobody inherits it."""
     import os
     return os.environ.pop("CHAOS_ROLE", "")
+
+
+def _own_role(given):
+    """The role that was given, if any. The parent notes itself, so that whoever was given none is told from it."""
+    if given and given != "parent":
+        return given
+    return "parent" if _is_root() or given else "helper"
 
 
 def _is_root():

@@ -19,17 +19,24 @@ def _error_class(name):
 
 
 def _error(token, name, number, message):
-    """The exception itself. ``number``: its errno, or ""; the token stands at the end of its message."""
+    """The exception itself. ``number``: its errno, or ""; the token stands at the end of its message.
+
+    A class that is not here, that takes other arguments, or whose text would hide the token becomes a RuntimeError that
+    names it: an exception without the token would be taken for one of the target's own.
+    """
     text = (message + " " if message else "") + "[" + token + "]"
-    cls = _error_class(name)
-    if number:
-        return cls(int(number), text)
-    for arguments in ((text,), (text, text)):
+    try:
+        cls = _error_class(name)
+    except Exception as error:
+        return RuntimeError("%s, which is not here (%s): %s" % (name, error, text))
+    for arguments in ((int(number), text),) if number else ((text,), (text, text), (1, text)):
         try:
-            return cls(*arguments)
-        except TypeError:
-            pass
-    return RuntimeError(text)
+            made = cls(*arguments)
+            if isinstance(made, BaseException) and token in str(made):
+                return made
+        except Exception:
+            continue
+    return RuntimeError("%s, which chaos cannot make: %s" % (name, text))
 
 
 def _raise(token, name, number="", message=""):

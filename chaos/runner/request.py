@@ -11,8 +11,8 @@ from chaos.model import Case, Expectation, Limits
 class Request:
     """One run. ``argv[0]`` is a path; ``script`` (name, text) is written into the run's folder and may stand in argv as
     ``{script}``. ``env``: what is set besides the inherited environment. ``expected`` None: this is a baseline, and what
-    a good start looks like is learnt from it. ``secrets``: texts that must not appear in the output. ``full``: keep
-    stacks and the whole output also where nothing hangs.
+    a good start looks like is learnt from it. ``config``: the text of a configuration file of its own, whose path stands
+    for ``{config}`` in argv and env. ``secrets``: texts that must not appear in anything that it shows.
     """
 
     case_id: str
@@ -22,6 +22,7 @@ class Request:
     limits: Limits
     env: tuple[tuple[str, str], ...] = ()
     script: tuple[str, str] | None = None
+    config: str = ""
     expected: Expectation | None = None
     secrets: tuple[str, ...] = ()
     folder: str = ""

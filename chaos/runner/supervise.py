@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import os
 import selectors
 import shutil
@@ -38,6 +39,7 @@ from chaos.model import (
 )
 from chaos.runner import tree, wire
 from chaos.runner.request import Request
+from chaos.secrets import leaks, masked
 
 INSIDE = str(Path(__file__).resolve().parent.parent / "inside")
 TICK_S = 0.03
@@ -92,6 +94,7 @@ class Run:
         self.holdings: tuple[Holding, ...] = ()
         self.processes: dict[int, Process] = {}
         self.roles: dict[int, str] = {}
+        self.titles: dict[str, int] = {}
         self.alive: tuple[tree.Seen, ...] = ()
         self.cpu: deque[tuple[float, float]] = deque(maxlen=int(1.2 / TICK_S))
         self.cpu_share: float | None = None
@@ -127,6 +130,8 @@ class Run:
             name, text = self.request.script
             (self.folder / "bin" / name).write_text(text, encoding="utf-8")
             (self.folder / "bin" / name).chmod(0o755)
+        if self.request.config:
+            (self.folder / "target.conf").write_text(self.request.config, encoding="utf-8")
         os.mkfifo(self.folder / "events")
         (self.folder / "events").chmod(0o622)
         self.events = os.open(self.folder / "events", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -140,7 +145,7 @@ class Run:
 
     def _environment(self) -> dict[str, str]:
         env = dict(os.environ)
-        env.update(self.request.env)
+        env.update((name, self._filled(value)) for name, value in self.request.env)
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (INSIDE, env.get("PYTHONPATH"))))
         env.update(CHAOS_AGENT=str(self.folder), CHAOS_ROLE="parent", NOTIFY_SOCKET=str(self.folder / "notify"),
                    TMPDIR=str(self.folder / "tmp"))
@@ -148,8 +153,7 @@ class Run:
 
     def start(self) -> None:
         """Start the launcher as an operator's supervisor does: a session of its own, no terminal, one output stream."""
-        argv = [word.replace("{script}", str(self.folder / "bin" / self.request.script[0]))
-                if self.request.script else word for word in self.request.argv]
+        argv = [self._filled(word) for word in self.request.argv]
         reader, writer = os.pipe2(os.O_CLOEXEC)
         self.exits.callback(os.close, reader)
         os.set_blocking(reader, False)
@@ -165,6 +169,12 @@ class Run:
         pidfd = os.pidfd_open(self.root.pid)
         self.exits.callback(os.close, pidfd)
         self.selector.register(pidfd, selectors.EVENT_READ, self.look_at_root)
+
+    def _filled(self, word: str) -> str:
+        """``word`` with the paths that only this run knows."""
+        if self.request.script:
+            word = word.replace("{script}", str(self.folder / "bin" / self.request.script[0]))
+        return word.replace("{config}", str(self.folder / "target.conf"))
 
     def now(self) -> float:
         return time.monotonic() - self.began
@@ -267,6 +277,8 @@ class Run:
             self.processes[pid] = Process(pid, parent_pid, role, tree.command(pid), at_s)
         elif known is not None and role and known.role != role:
             self.processes[pid] = _with(known, role=role)
+        if self.request.secrets:    # a process may change its title at any time
+            self.titles.setdefault(tree.command(pid), pid)
 
     def _is_alive(self, pid: int) -> bool:
         process = self.processes.get(pid)
@@ -337,8 +349,9 @@ class Run:
                 return False
         elif ready_s is None or self._has_services() or self.now() < ready_s + LEARN_NOTICE_S:
             return False
+        roles = sorted({self.roles.get(pid, "") for pid in self._serving()})
         self.expected = Expectation(serving, ready_s is not None, self.peak.processes, self.peak.threads,
-                                    self.peak.fds, ready_s)
+                                    self.peak.fds, ready_s, tuple(roles))
         return True
 
     def _has_services(self) -> bool:
@@ -471,10 +484,11 @@ class Run:
             hits=tuple(sorted(self.hits, key=lambda hit: hit.at_s)),
             fired=tuple(self.fired),
             milestones=tuple(self.milestones),
-            notices=tuple(self.notices),
-            processes=tuple(sorted(self.processes.values(), key=lambda process: process.seen_s)),
+            notices=tuple(Notice(notice.at_s, self._masked(notice.text)) for notice in self.notices),
+            processes=tuple(self._without_secrets(one) for one in
+                            sorted(self.processes.values(), key=lambda process: process.seen_s)),
             signals=tuple(self.signals),
-            leftovers=self.leftovers,
+            leftovers=tuple(map(self._without_secrets, self.leftovers)),
             holdings=self.holdings,
             peak=self.peak,
             ready_s=self._ready_s(),
@@ -482,10 +496,23 @@ class Run:
             stop_sent_s=None if self.stop_sent_s is None else round(self.stop_sent_s, 4),
             alive_workers=self.alive_workers,
             cpu_share=self.cpu_share,
-            output=output,
-            stacks=self.stacks,
-            leaks=tuple(f"secret {index}" for index, secret in enumerate(self.request.secrets) if secret in output),
+            output=self._masked(output),
+            stacks=self._masked(self.stacks),
+            leaks=leaks(self._shown(output), self.request.secrets),
         )
+
+    def _shown(self, output: str) -> dict[str, str]:
+        """Everything of the target that others can see: where, and what stands there."""
+        texts = {"the output": output, "its notices": "\n".join(notice.text for notice in self.notices)}
+        texts.update((f"the arguments of {self.roles.get(pid) or 'a process'} (pid {pid})", title)
+                     for title, pid in self.titles.items())
+        return texts
+
+    def _masked(self, text: str) -> str:
+        return masked(text, self.request.secrets) if self.request.secrets else text
+
+    def _without_secrets(self, process: Process) -> Process:
+        return dataclasses.replace(process, command=self._masked(process.command))
 
 
 class Output:

@@ -36,14 +36,6 @@ def test_a_broker_that_accepts_and_never_answers_is_not_waited_for_for_ever(
 
 
 @on_both_backends
-def test_a_broker_that_resets_the_connection_ends_the_scheduler(
-    launcher: Launcher, rpc_fault: Arm, backend: str
-) -> None:
-    rpc_fault("connect", "reset_peer")
-    launcher.start(backend=backend, workers=1).assert_clean_exit()
-
-
-@on_both_backends
 def test_a_slow_broker_is_only_slow(launcher: Launcher, rpc_fault: Arm, backend: str) -> None:
     rpc_fault("connect", "latency", "0.3", hits=1)
     launcher.start(backend=backend, workers=2).assert_started()
@@ -73,13 +65,12 @@ def test_an_rpc_server_without_an_executor_does_not_hide_the_cause(
     launcher.start(backend=backend, workers=1).assert_clean_exit()
 
 
-@with_one_or_two_workers
 @on_both_backends
 def test_queues_that_cannot_be_declared_never_look_ready(
-    launcher: Launcher, rpc_fault: Arm, backend: str, workers: int
+    launcher: Launcher, rpc_fault: Arm, backend: str
 ) -> None:
     rpc_fault("listen", "raise", "oslo_messaging.exceptions.MessageDeliveryFailure")
-    run = launcher.start(backend=backend, workers=workers)
+    run = launcher.start(backend=backend, workers=2)
     run.assert_clean_exit()
     assert run.observation.ready_s is None
 

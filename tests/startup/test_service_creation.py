@@ -17,13 +17,12 @@ def test_a_service_that_cannot_be_created_ends_the_launcher(
     launcher.start(backend=backend, workers=workers).assert_clean_exit()
 
 
-@with_one_or_two_workers
 @on_both_backends
 def test_a_manager_whose_driver_cannot_be_imported_ends_the_launcher(
-    launcher: Launcher, service_fault: Arm, backend: str, workers: int
+    launcher: Launcher, service_fault: Arm, backend: str
 ) -> None:
     service_fault("init", "raise", "ImportError")
-    launcher.start(backend=backend, workers=workers).assert_clean_exit()
+    launcher.start(backend=backend, workers=2).assert_clean_exit()
 
 
 @with_one_or_two_workers
@@ -98,10 +97,9 @@ def test_a_wait_that_fails_leaves_no_worker_behind(launcher: Launcher, service_f
     assert run.observation.leftovers == ()
 
 
-@with_one_or_two_workers
 @on_both_backends
 def test_a_start_that_is_slow_is_only_slow(
-    launcher: Launcher, service_fault: Arm, backend: str, workers: int
+    launcher: Launcher, service_fault: Arm, backend: str
 ) -> None:
     service_fault("start", "delay", "0.3")
-    launcher.start(backend=backend, workers=workers).assert_started()
+    launcher.start(backend=backend, workers=2).assert_started()

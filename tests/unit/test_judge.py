@@ -28,7 +28,7 @@ from observations import (
     judged,
 )
 
-from chaos.judge import ACCEPTABLE, judge, judge_pair, pair_key
+from chaos.judge import ACCEPTABLE, judge, judge_pair, judge_pairs, pair_key
 from chaos.model import (
     Broken,
     Case,
@@ -137,6 +137,20 @@ OUTCOMES: list[tuple[str, Outcome, Case, Observation]] = [
 @pytest.mark.parametrize(("outcome", "case", "seen"), [row[1:] for row in OUTCOMES], ids=[row[0] for row in OUTCOMES])
 def test_the_outcome_is(outcome: Outcome, case: Case, seen: Observation) -> None:
     assert outcome_of(case, seen) is outcome
+
+
+@pytest.mark.parametrize("action", ["delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close"])
+def test_from_what_only_slows_or_bounds_a_start_nothing_recovers(action: str) -> None:
+    case = a_case(Fault("a", action, hits=ONCE))
+    assert outcome_of(case, an_observation(fired=(a_firing(),))) is Outcome.STARTED
+
+
+@pytest.mark.parametrize(
+    "action", ["raise", "stall", "freeze", "exit", "kill", "signal", "refuse", "reset_peer", "timeout", "blackhole"]
+)
+def test_from_what_breaks_something_for_a_while_a_start_recovers(action: str) -> None:
+    case = a_case(Fault("a", action, hits=ONCE))
+    assert outcome_of(case, an_observation(fired=(a_firing(),))) is Outcome.RECOVERED
 
 
 def test_every_outcome_but_the_proven_hang_has_a_literal() -> None:
@@ -254,15 +268,39 @@ def half(backend: str, seen: Observation, *faults: Fault) -> Judged:
 GOOD = an_observation(fired=(a_firing(),))
 
 
-def test_two_outcomes_make_both_halves_fail_and_name_both() -> None:
+def test_a_difference_is_charged_to_the_half_that_fails_by_itself() -> None:
     before = half("eventlet", GOOD, RAISE), half("threading", a_hang(a_firing()), RAISE)
     after = judge_pair(*before)
     difference = Broken("same-on-both-backends", "started under eventlet, hang-suspected under threading")
-    assert [one.verdict.grade for one in after] == [Grade.FAIL, Grade.FAIL]
-    assert [one.verdict.broken for one in after] == [(*one.verdict.broken, difference) for one in before]
-    assert [(one.case, one.seen, one.verdict.outcome) for one in after] == [
-        (one.case, one.seen, one.verdict.outcome) for one in before
-    ]
+    assert after[0] == before[0]
+    assert after[1].verdict.grade is Grade.FAIL
+    assert after[1].verdict.broken == (*before[1].verdict.broken, difference)
+    assert (after[1].seen, after[1].verdict.outcome) == (before[1].seen, before[1].verdict.outcome)
+
+
+def test_a_fault_that_met_the_two_at_different_moments_makes_no_pair() -> None:
+    late = a_firing(phase=Phase.STOP)
+    pair = half("eventlet", GOOD, RAISE), half("threading", an_early_end(Exited(1), late, output=SAID), RAISE)
+    assert judge_pair(*pair) == pair
+
+
+def test_a_thread_of_a_parent_that_serves_is_not_compared_with_one_of_a_parent_that_only_launches() -> None:
+    fault = Fault("thread.spawn", "raise", ("RuntimeError",), "parent")
+    fired = in_parent(fault)
+    serving = replace(an_observation(fired=(fired,)), expected=Expectation(1, serving_roles=("parent",)))
+    launching = replace(an_early_end(Exited(1), fired, output=SAID),
+                        expected=Expectation(1, serving_roles=("worker.0",)))
+    pair = half("eventlet", serving, fault), half("threading", launching, fault)
+    assert pair[0].verdict.outcome is not pair[1].verdict.outcome
+    assert judge_pair(*pair) == pair
+    in_service = replace(fault, site="service.create")
+    both = half("eventlet", serving, in_service), half("threading", launching, in_service)
+    assert judge_pair(*both) != both
+
+
+def test_a_whole_sweep_is_judged_in_pairs_and_keeps_its_order() -> None:
+    halves = half("eventlet", GOOD, RAISE), half("threading", a_hang(a_firing()), RAISE), half("eventlet", GOOD, STALL)
+    assert judge_pairs(halves) == (*judge_pair(*halves[:2]), halves[2])
 
 
 def test_two_acceptable_outcomes_that_differ_are_a_finding_too() -> None:

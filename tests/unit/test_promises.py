@@ -51,7 +51,8 @@ from chaos.model import (
     StillRunning,
     Verdict,
 )
-from chaos.outcomes import BENIGN, error_lines
+from chaos.errorlines import error_lines
+from chaos.outcomes import BENIGN
 from chaos.promises import PROMISES, same_on_both_backends
 
 BASELINE = a_case()
@@ -110,6 +111,11 @@ BREAKING: dict[str, list[Row]] = {
         ("exit 0 after SIGTERM before it served", TERMED, an_early_end(Exited(0), in_parent(TERM_PARENT))),
         ("killed by somebody else", RAISED, an_early_end(Killed("SIGSEGV"), a_firing())),
         ("killed by somebody else while it stops", BASELINE, an_observation(ending=Killed("SIGABRT"))),
+        ("reloaded, and it exits 0", BASELINE, an_observation(
+            stop_sent_s=None, signals=(SentSignal(1.0, "SIGHUP", LAUNCHER, ""),))),
+        ("asked only an orphan of its tree to stop", BASELINE, an_observation(
+            stop_sent_s=None, signals=(SentSignal(1.0, "SIGTERM", WORKER + 1, ""),),
+            processes=(*TWO_WORKERS, replace(a_process(WORKER + 1), parent_pid=1)))),
         ("asked only its worker to stop", BASELINE, an_observation(
             stop_sent_s=None, signals=(SentSignal(1.0, "SIGTERM", WORKER, ""),))),
     ],
@@ -134,6 +140,8 @@ BREAKING: dict[str, list[Row]] = {
         ("a delay named and a raise not", a_case(RAISE, Fault("rpc.connect", "delay")), an_early_end(
             Exited(1), a_firing(), a_firing(Fault("rpc.connect", "delay"), index=1, token="chaos-1111111111"),
             output="ERROR: deadline of 4 s passed, chaos-1111111111\n")),
+        ("a token in an INFO line at the very end", RAISED, ended_saying(
+            f"{STAMP} ERROR x [-] no", f"{STAMP} INFO x [-] {TOKEN}")),
         ("a baseline with no error line", BASELINE, an_early_end(Exited(2), output="INFO starting\nbye\n")),
         ("words about a worker after an unrelated error", a_case(replace(RAISE, action="exit")), an_early_end(
             Exited(1), a_firing(RAISE, action="exit"), output="ERROR: no attribute\nworkers stopped, bye\n")),
@@ -171,6 +179,10 @@ BREAKING: dict[str, list[Row]] = {
             Exited(1), in_parent(KILL_PARENT, at_s=1.0), ready_s=0.9, expected=TWO, milestones=(a_start(),))),
         ("READY=1 of a launcher that was configured and no more", KILLED, an_early_end(
             Exited(1), in_parent(KILL_PARENT, at_s=1.0), ready_s=0.9, milestones=(CONFIGURED,))),
+        ("READY=1 before its only service had started", KILLED, an_early_end(
+            Exited(1), in_parent(KILL_PARENT, at_s=1.0), ready_s=0.7, milestones=(a_start(),))),
+        ("READY=1 with one fault before it and one after", a_case(RAISE, KILL_PARENT), an_early_end(
+            Exited(1), a_firing(), in_parent(KILL_PARENT, index=1, at_s=1.0), ready_s=0.9, milestones=(a_start(),))),
         ("READY=1 between the fault and the failure", RAISED, an_early_end(
             Exited(1), a_firing(at_s=0.85), ready_s=0.9, milestones=(a_start(),))),
         ("served, and READY=1 never came", BASELINE, an_observation(ready_s=None)),
@@ -199,6 +211,8 @@ BREAKING: dict[str, list[Row]] = {
             ending=StillRunning(8.99), elapsed_s=8.99, stopped_watching="grace")),
         ("exit 1 after a fault in a process that was only configured", RAISED_ONCE, an_observation(
             ending=Exited(1), fired=(a_firing(),), milestones=(replace(CONFIGURED, pid=WORKER), a_start()))),
+        ("exit 1 after a fault in one worker, the other having started before", RAISED_ONCE, an_observation(
+            ending=Exited(1), fired=(a_firing(at_s=0.85, pid=WORKER + 1),))),
         ("exit 1 after a clean stop that only stop_sent_s knows of", BASELINE, an_observation(
             ending=Exited(1), signals=())),
         ("SIGTERM in full", a_case(replace(TERM_PARENT, args=("SIGTERM",))), a_hang(in_parent(TERM_PARENT))),
@@ -367,6 +381,8 @@ KEEPING: dict[str, list[Row]] = {
             ending=Exited(130), signals=(SentSignal(1.0, "SIGINT", LAUNCHER, ""),))),
         ("exit 1 because a fault fired while it stopped", RAISED, an_observation(
             ending=Exited(1), fired=(a_firing(at_s=1.1, phase=Phase.STOP),))),
+        ("exit 1 because a fault fired in the launcher while it stopped", RAISED, an_observation(
+            ending=Exited(1), fired=(in_parent(RAISE, at_s=1.1, phase=Phase.STOP),))),
         ("exit 1 because its worker broke just after its start", RAISED, an_observation(
             ending=Exited(1), fired=(a_firing(at_s=0.85),))),
         ("exit 70 at the last moment after SIGTERM on the way up", TERMED, an_early_end(

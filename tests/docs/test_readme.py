@@ -1,0 +1,99 @@
+"""What README.md shows is what happens: its files are written, its commands run, and their output compared.
+
+A ``…`` line in a block stands for any text; numbers are not compared, nor where a line is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LIMIT_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A command, and what README.md says that it prints."""
+
+    command: str
+    output: str
+
+
+def blocks(language: str) -> list[str]:
+    return [text for found, text in BLOCK.findall(README) if found == language]
+
+
+def shown() -> Iterator[Shown]:
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield Shown(command, output)
+
+
+def without_numbers(text: str) -> str:
+    return " ".join(re.sub(r"\d+(\.\d+)?", "N", text).split())
+
+
+def missing_from(output: str, expected: str) -> list[str]:
+    """The pieces between ``…`` lines that do not follow one another in ``output``."""
+    rest, missing = without_numbers(output), []
+    for piece in re.split(r"^…$", expected, flags=re.MULTILINE):
+        found, _, after = rest.partition(without_numbers(piece))
+        if found == rest and piece.strip():
+            missing.append(piece)
+        else:
+            rest = after
+    return missing
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with every file that README.md shows, each named by its first line."""
+    for language in ("python", "toml"):
+        for text in blocks(language):
+            (tmp_path / text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("example", list(shown()), ids=lambda example: example.command)
+def test_a_command_of_the_readme_prints_what_the_readme_shows(example: Shown, folder: Path) -> None:
+    if " -- " in example.command:
+        (folder / "chaos.toml").unlink()    # it is shown before the entry is written
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    done = subprocess.run(["bash", "-c", example.command], cwd=folder, env={**os.environ, "PATH": path}, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S,
+                          check=False)
+    assert not missing_from(done.stdout, example.output), done.stdout
+
+
+def test_the_comparison_sees_another_word_and_another_order() -> None:
+    assert not missing_from("a 1 s\nb\nc 22 s\n", "a 3.5 s\n…\nc 4 s\n")
+    assert missing_from("a 1 s\nb\n", "a 1 s\n…\nc\n")
+    assert missing_from("c\na\n", "a\n…\nc\n")
+
+
+def test_the_first_commands_are_on_the_first_screen_and_are_what_the_integration_run_runs() -> None:
+    listed = subprocess.run([ROOT / ".ci" / "run", "list"], capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    commands = "".join(blocks("sh"))
+    assert listed.stdout == commands
+    assert commands.splitlines() == [
+        "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/chaos sweep",
+        "python3 -m venv .venv && .venv/bin/pip install -q tox && .venv/bin/tox run",
+    ]
+    assert all(line in README.splitlines()[:24] for line in commands.splitlines())
+
+
+def test_every_document_that_the_readme_links_exists() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []

@@ -1,0 +1,272 @@
+"""The architecture as a table: who may import whom, and who may touch the world. docs/architecture.md says why."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAOS = ROOT / "chaos"
+
+RUNNER = {"runner.pool", "runner.request"}
+REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document", "report.explain", "report.filereport",
+          "report.findings", "report.html", "report.journal", "report.jsonfile", "report.junit", "report.matrix",
+          "report.results", "report.safetext", "report.terminal"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    # values and data: nothing below them
+    "": set(), "model": set(), "catalog": set(), "errors": set(), "runner.tree": set(), "runner.wire": set(),
+    # pure rules over values
+    "actions": {"catalog", "model"},
+    "caseid": {"model"},
+    "codec": {"model"},
+    "discover": {"model"},
+    "outcomes": {"model"},
+    "promises": {"model", "outcomes"},
+    "judge": {"caseid", "model", "outcomes", "promises"},
+    "plan": {"catalog", "model"},
+    "compare": {"caseid", "judge", "model"},
+    "events": {"model"},
+    "arming": {"actions", "catalog", "model"},
+    # what is started, and how long it may take
+    "target": {"errors", "model"},
+    "prepare": {"arming", "caseid", "model", "runner.request", "target"},
+    # the only part that has processes
+    "runner.request": {"model"},
+    "runner.supervise": {"model", "runner.tree", "runner.wire", "runner.request"},
+    "runner.host": {"codec", "runner.tree", "runner.request", "runner.supervise"},
+    "runner.pool": {"codec", "model", "runner.request"},
+    # the whole way through, as events
+    "sweep": {"caseid", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
+    # consumers of events
+    "report": {"", "caseid", "codec", "events", "model"} | REPORT,
+    # the rims: a command line and a pytest plugin
+    "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "model", "plan", "prepare", "sweep",
+                 "target"} | RUNNER | REPORT,
+    "cli": {"", "commands", "errors", "plan"},
+    "__main__": {"cli"},
+    "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target"}
+    | RUNNER | REPORT,
+    "plugin": {"errors", "fixtures", "model", "prepare", "runner.host", "target"},
+}
+"""Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
+
+PURE = {"actions", "arming", "caseid", "catalog", "codec", "compare", "discover", "events", "judge", "model", "outcomes",
+        "plan", "promises", "report.closing", "report.document", "report.explain", "report.findings", "report.matrix",
+        "report.results"}
+"""Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
+WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selectors", "shutil", "socket", "subprocess",
+         "tempfile", "threading", "time"}
+
+CREATES = {"subprocess", "multiprocessing", "os.fork", "os.forkpty", "os.system", "os.popen", "os.posix_spawn",
+           "os.posix_spawnp", "os.spawnv", "os.execv", "os.execve", "os.execvp", "pty"}
+MAY_CREATE = {
+    "runner.pool": {"subprocess"},
+    "runner.host": {"os.fork"},
+    "runner.supervise": {"subprocess"},
+    # It asks the target's Python where a module is, so that a mistyped target is an error before anything is started.
+    "target": {"subprocess"},
+}
+
+KILLS = {"os.kill", "os.killpg", "signal.pidfd_send_signal", ".kill", ".terminate", ".send_signal"}
+MAY_KILL = {
+    "runner.supervise": {"os.kill"},
+    "runner.host": {"os.kill"},
+    # Its own host process, when that does not go within its time after its input was closed.
+    "runner.pool": {".kill"},
+}
+
+EXITS = {"sys.exit", "os._exit", "SystemExit", "quit", "exit"}
+MAY_EXIT = {
+    "cli": {"sys.exit"},
+    "__main__": {"sys.exit"},
+    # A forked supervisor must never run on into its parent's code.
+    "runner.host": {"os._exit", "SystemExit"},
+}
+
+INSIDE_MAY_IMPORT = {
+    # The agent's modules among themselves: ``_chaos_effects`` where a fault is armed, ``_chaos_look`` once it is asked.
+    "_chaos_agent", "_chaos_effects", "_chaos_look",
+    # Loaded, or frozen into the interpreter, in every Python before sitecustomize runs.
+    "_frozen_importlib", "_frozen_importlib_external", "builtins", "os",
+}
+INSIDE_MAY_IMPORT_LATER = {
+    # Only inside a function, where the target has loaded it itself, or chaos asked for a look into a running process.
+    "_chaos_look": {"eventlet", "oslo_messaging"},
+    # For ``freeze``: block the whole process without giving the interpreter's lock away.
+    "_chaos_effects": {"ctypes"},
+}
+
+MOST_LINES_A_FUNCTION = 60
+MOST_LINES_A_FILE = 600
+LONGER: dict[str, str] = {}
+"""``path`` or ``path:function`` to the reason why it may be longer. Empty, and meant to stay so."""
+
+TOP_LEVEL = {"tox.ini", "pyproject.toml", "chaos", "tests", "conftest.py", "README.md", "LICENSE", "CHANGELOG.md", "docs",
+             "benchmarks"}
+
+
+# --- reading the source ----------------------------------------------------------------------------------------------
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(CHAOS).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_name(path): path for path in sorted(CHAOS.rglob("*.py"))}
+OURS = sorted(name for name in MODULES if not name.startswith(("sample", "inside")))
+SAMPLE = sorted(name for name in MODULES if name.startswith("sample"))
+INSIDE = sorted(name for name in MODULES if name.startswith("inside"))
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported, wherever the statement stands, type checking included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the direction"
+            submodules = [f"{node.module}.{alias.name}" for alias in node.names]
+            known = [one for one in submodules if one.removeprefix("chaos.") in MODULES]
+            yield from known or [node.module or ""]
+
+
+def _imports_of_chaos(name: str) -> set[str]:
+    found = (one for one in _imports(_tree(name)) if one == "chaos" or one.startswith("chaos."))
+    return {one.removeprefix("chaos").removeprefix(".") for one in found}
+
+
+def _others(name: str) -> set[str]:
+    return {one.partition(".")[0] for one in _imports(_tree(name))} - {"chaos", "__future__"}
+
+
+def _touched(name: str) -> set[str]:
+    """What the module imports or names: ``os.kill`` for an attribute of a name, ``.kill`` for one of anything else."""
+    found = set(_imports(_tree(name)))
+    for node in ast.walk(_tree(name)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found |= {f"{node.value.id}.{node.attr}"} | ({f".{node.attr}"} if node.value.id != "os" else set())
+        elif isinstance(node, ast.Attribute):
+            found.add(f".{node.attr}")
+        elif isinstance(node, ast.Name):
+            found.add(node.id)
+    return found
+
+
+def _row(name: str) -> set[str]:
+    """A module's row of the table, or its package's."""
+    return MAY_IMPORT[name] if name in MAY_IMPORT else MAY_IMPORT[name.partition(".")[0]]
+
+
+# --- the rules -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_module_imports_only_what_the_table_lets_it(name: str) -> None:
+    if name == "runner":
+        assert not _imports_of_chaos(name)
+        return
+    assert _imports_of_chaos(name) <= _row(name)
+
+
+def test_the_table_names_only_modules_that_exist() -> None:
+    known = set(MODULES) | {"report"}
+    assert set(MAY_IMPORT) <= known
+    assert set().union(*MAY_IMPORT.values()) <= known
+    assert PURE | set(MAY_CREATE) | set(MAY_KILL) | set(MAY_EXIT) <= known
+
+
+def test_the_directions_form_no_circle() -> None:
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"{' -> '.join((*way, name))}"
+        if name not in done:
+            for below in sorted(_imports_of_chaos(name)):
+                visit(below, (*way, name))
+            done.add(name)
+
+    for name in OURS:
+        visit(name, ())
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert not list(_imports(_tree("")))
+
+
+def test_nothing_in_chaos_imports_the_sample_or_the_part_inside_the_target() -> None:
+    for name in OURS:
+        assert not [one for one in _imports_of_chaos(name) if one.startswith(("sample", "inside"))], name
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_the_sample_imports_nothing_of_chaos_outside_itself(name: str) -> None:
+    assert all(one.startswith("sample") for one in _imports_of_chaos(name))
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_the_part_inside_the_target_imports_only_what_every_interpreter_has_built_in(name: str) -> None:
+    assert not _imports_of_chaos(name)
+    short = name.removeprefix("inside.")
+    built_in = set(sys.builtin_module_names) | INSIDE_MAY_IMPORT
+    assert _others(name) <= built_in | INSIDE_MAY_IMPORT_LATER.get(short, set())
+    at_import = {one for node in _tree(name).body for one in _imports(_without_functions(node))}
+    assert at_import <= built_in
+
+
+def _without_functions(node: ast.stmt) -> ast.AST:
+    return ast.Module([], []) if isinstance(node, ast.FunctionDef | ast.ClassDef) else node
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_only_the_runner_creates_processes(name: str) -> None:
+    assert _touched(name) & CREATES <= MAY_CREATE.get(name, set())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_only_the_supervisor_and_its_host_kill(name: str) -> None:
+    assert _touched(name) & KILLS <= MAY_KILL.get(name, set())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_only_the_command_line_exits(name: str) -> None:
+    assert _touched(name) & EXITS <= MAY_EXIT.get(name, set())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_only_the_plugin_imports_pytest(name: str) -> None:
+    assert name == "plugin" or not _others(name) & {"pytest", "_pytest"}
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_what_is_pure_cannot_reach_the_world(name: str) -> None:
+    assert not _others(name) & WORLD
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_no_function_and_no_file_is_too_long_to_read(name: str) -> None:
+    path = MODULES[name].relative_to(ROOT).as_posix()
+    functions = [node for node in ast.walk(_tree(name)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    long = [f"{path}:{node.name}" for node in functions
+            if (node.end_lineno or 0) - node.lineno + 1 > MOST_LINES_A_FUNCTION]
+    if MODULES[name].read_text(encoding="utf-8").count("\n") > MOST_LINES_A_FILE:
+        long.append(path)
+    assert set(long) <= set(LONGER)
+
+
+def test_the_top_level_holds_nothing_else() -> None:
+    """What a build, a run or a tool leaves is ignored by git, and named there."""
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()}
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} - {"__pycache__"} - ignored
+    assert {name for name in found if not name.endswith(".egg-info")} == TOP_LEVEL
