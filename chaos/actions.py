@@ -7,6 +7,8 @@ the stall that the driver would have seen.
 from __future__ import annotations
 
 import errno as errno_module
+import re
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -78,6 +80,38 @@ def _exit(fault: Fault) -> Told:
     return "exit", fault.args or ("0",)
 
 
+def _signal(fault: Fault) -> Told:
+    name, whom, times, *more = (*fault.args, *("", "self", "1")[len(fault.args):])
+    if f"SIG{name}" not in signal.Signals.__members__:
+        raise ActionError(f"signal takes a name such as TERM, INT, HUP or KILL, not {name!r}")
+    if whom not in ("self", "parent") and not re.fullmatch(r"worker\.\d+", whom):
+        raise ActionError(f"signal goes to self, parent or worker.N, not to {whom!r}")
+    if more or not times.isdecimal():
+        raise ActionError("signal takes a name, whom it goes to and how often: signal:TERM:parent:2")
+    return "signal", (name, whom, times)
+
+
+def _limit(fault: Fault) -> Told:
+    what, amount, *more = (*fault.args, *("", "0")[len(fault.args):])
+    if what not in LIMITS or more or not amount.isdecimal():
+        raise ActionError(f"limit takes {', '.join(LIMITS)} and perhaps a number, not {':'.join(fault.args)!r}")
+    return "limit", (what, amount)
+
+
+def _jump(fault: Fault) -> Told:
+    word = fault.args[0] if fault.args else "3600"
+    if not re.fullmatch(r"-?\d+(\.\d+)?", word):
+        raise ActionError(f"jump takes seconds, not {word!r}; 3600 or -3600 would be right")
+    return "jump", (word,)
+
+
+def _noted(fault: Fault) -> Told:
+    """What is wrong was put in place before the start (see ``prepare``); the agent says when the target has met it."""
+    return "note", ()
+
+
+LIMITS = ("nofile", "nproc", "as", "fsize")
+
 ACTIONS: tuple[Action, ...] = (
     Action("raise", "raise:CLASS[:ERRNO], an exception that carries a unique token; by default the site's own", True,
            _raise),
@@ -87,6 +121,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("freeze", "the whole process blocks for ever, the eventlet hub too", True, lambda fault: ("freeze", ())),
     Action("exit", "exit:STATUS, sys.exit there; exit:STATUS:hard, gone at once without clean-up", True, _exit),
     Action("kill", "kill[:SIGNAL], the process kills itself; KILL by default", True, _plain),
+    Action("signal", "signal:NAME[:WHOM[:TIMES]], sent to this process, to parent or to worker.N", True, _signal),
+    Action("limit", "limit:WHAT[:AMOUNT], taken away for real: nofile (so many more), nproc, as (MiB more), fsize (bytes)",
+           False, _limit),
+    Action("close", "standard output and error are closed", False, lambda fault: ("close", ())),
+    Action("fill", "standard output and error are a pipe that is full and never read", False, lambda fault: ("fill", ())),
+    Action("full", "standard output and error are on a disk that is full", False, _plain),
+    Action("preload", "the modules that patching comes too late for (threading, ssl) are imported first", False, _plain),
+    Action("twice", "the standard library is patched twice", False, _plain),
+    Action("missing", "the file is not there", True, _noted),
+    Action("unreadable", "the file may not be read", True, _noted),
+    Action("malformed", "the file is not well-formed", True, _noted),
+    Action("set", "set:VALUE, or set:SECTION:OPTION:VALUE in the configuration file", False, _noted),
+    Action("absent", "chaos gives the target no notify socket", False, _noted),
+    Action("gone", "nobody is bound to the notify socket any more", False, _noted),
+    Action("jump", "jump:SECONDS, the wall clock is off by so much from now on", False, _jump),
     Action("refuse", "the connection is refused", True, _raised(REFUSED)),
     Action("reset_peer", "the peer resets the connection", True, _raised(RESET)),
     Action("timeout", "the connection times out", True, _raised(TIMED_OUT)),

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chaos.actions import told
-from chaos.catalog import MILESTONES, SITES, Place
+from chaos.catalog import SITES, Place
 from chaos.model import Fault, token_of
 
 
-def plan_text(case_id: str, faults: tuple[Fault, ...]) -> str:
-    """The agent's plan for one run. Every known site is watched, so that a run shows what it reached besides its fault."""
-    lines = [_place(place, site.name) for site in SITES for place in site.places]
-    lines += [_place(place, "") for place in MILESTONES]
+MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image"}
+"""Sites at which nothing of the target can be watched: what was put in place is met when its interpreter starts."""
+
+
+def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False) -> str:
+    """The agent's plan for one run. The usual sites are watched in every run, so that it shows what it reached besides
+    its fault; the others where the case names them or ``thorough`` asks for all: what is not wrapped cannot disturb.
+    """
+    named = {fault.site for fault in faults}
+    lines = [_place(place, site.name) for site in SITES for place in site.places
+             if thorough or not site.thorough or place.milestone or site.name in named]
     lines += [_fault(index, fault, token_of(case_id, index)) for index, fault in enumerate(faults)]
     return "".join(line + "\n" for line in lines)
 
@@ -24,7 +31,8 @@ def _place(place: Place, site: str) -> str:
 def _fault(index: int, fault: Fault, token: str) -> str:
     action, args = told(fault)
     first, last = str(fault.hits.first), str(fault.hits.last or 0)
-    return _line(("fault", str(index), fault.site, fault.role or "*", first, last, action, token, *args))
+    site = MET_AT_ONCE.get(fault.site, fault.site)
+    return _line(("fault", str(index), site, fault.role or "*", first, last, action, token, *args))
 
 
 def _line(words: Iterable[str]) -> str:

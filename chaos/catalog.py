@@ -15,6 +15,8 @@ class Area(enum.StrEnum):
     SERVICE = "service creation"
     RPC = "rpc transport"
     SPAWN = "spawning"
+    SETUP = "configuration and logging"
+    SYSTEM = "operating system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class SiteDoc:
     errors: tuple[Error, ...]
     promise: str
     actions: tuple[str, ...] = ("raise", "return", "delay", "stall", "freeze", "exit", "kill")
+    thorough: bool = False
+    """Faults here are planned from profile ``full`` on: less likely, or nearer to what another site already shows."""
 
 
 BASE = "oslo_service.backend.base"
@@ -80,6 +84,146 @@ def _services(names: str, milestone: str = "", excluded: str = MESSAGING) -> tup
 def _both(qualified: str, how: str = "call") -> tuple[Place, ...]:
     return (Place(EVENTLET, qualified, how), Place(THREADING, qualified, how))
 
+
+NO_SPACE = Error("OSError", errno.ENOSPC, "No space left on device")
+BROKEN = ("raise", "delay", "stall", "freeze", "exit", "kill")
+
+
+def _more(name: str, area: Area, doc: str, places: tuple[Place, ...], errors: tuple[Error, ...], promise: str,
+          actions: tuple[str, ...] = BROKEN) -> SiteDoc:
+    return SiteDoc(name, area, doc, places, errors, promise, actions, thorough=True)
+
+
+def _failed(what: str) -> Error:
+    return Error("RuntimeError", None, what)
+
+
+def _bad_config(name: str, message: str) -> Error:
+    return Error(f"oslo_config.cfg.{name}", None, message)
+
+
+THOROUGH: tuple[SiteDoc, ...] = (
+    _more("process.image", Area.SYSTEM, "an interpreter starts, before any of the target's code", (), (), "status",
+          ("limit", "signal", "close", "fill", "full", "jump", "preload", "delay", "kill")),
+    _more("config.parse", Area.SETUP, "the configuration is read and parsed",
+          (Place("oslo_config.cfg", "ConfigOpts.__call__", "method", "configured"),),
+          (_bad_config("ConfigFilesNotFoundError", "failed to find some config files"),
+           _bad_config("ConfigFilesPermissionDeniedError", "failed to open some config files"),
+           _bad_config("ConfigFileParseError", "failed to parse"), _bad_config("ConfigFileValueError", "not valid"),
+           _bad_config("RequiredOptError", "value required for option")), "cause"),
+    _more("config.file", Area.SETUP, "the configuration file as chaos gave it: not there, not readable, not well-formed",
+          (Place("oslo_config.cfg", "ConfigOpts.__call__", "method"),), (), "cause",
+          ("missing", "unreadable", "malformed", "set")),
+    _more("logging.setup", Area.SETUP, "logging is set up (oslo_log.log.setup)",
+          (Place("oslo_log.log", "setup", "call", "logging set up"),),
+          (Error("FileNotFoundError", errno.ENOENT, "No such file or directory: the log directory"),
+           Error("PermissionError", errno.EACCES, "Permission denied: the log file"), NO_SPACE), "cause"),
+    _more("logging.emit", Area.SETUP, "a handler writes one record", (Place("logging", "StreamHandler.emit", "method"),),
+          (NO_SPACE, Error("ValueError", None, "I/O operation on closed file")), "ends"),
+    _more("logging.format", Area.SETUP, "a record is formatted", (Place("logging", "Formatter.format", "method"),),
+          (Error("ValueError", None, "unsupported format character"), Error("UnicodeError", None, "can't encode")),
+          "cause"),
+    _more("patch.apply", Area.SETUP, "eventlet patches the standard library",
+          (Place("eventlet.patcher", "monkey_patch"),),
+          (_failed("cannot patch"), Error("ImportError", None, "cannot import the hub")), "status",
+          (*BROKEN, "return", "twice")),
+    _more("backend.init", Area.SETUP, "oslo.service's backend is chosen", (Place("oslo_service.backend", "init_backend"),),
+          (Error("oslo_service.backend.exceptions.BackendAlreadySelected", None, "backend already set"),
+           Error("ImportError", None, "no such backend")), "cause"),
+    _more("hub.create", Area.SETUP, "a process gets a hub of its own", (Place("eventlet.hubs", "use_hub"),),
+          (NO_FILES, Error("ImportError", None, "no such hub")), "gives-up"),
+    _more("module.import", Area.SETUP, "a module is imported by name", (Place("importlib", "import_module"),),
+          (Error("ImportError", None, "cannot import"), Error("MemoryError")), "cause"),
+    _more("driver.load", Area.SETUP, "a driver is loaded by entry point",
+          (Place("stevedore.driver", "DriverManager.__init__", "method"),),
+          (Error("RuntimeError", None, "no such driver"), Error("ImportError", None, "driver failed to import")),
+          "cause"),
+    _more("cpu.count", Area.SYSTEM, "the number of processors is asked for", (Place("os", "cpu_count"), Place("multiprocessing", "cpu_count")), (),
+          "stays-in-bounds", ("return",)),
+    _more("signal.setup", Area.SYSTEM, "a signal handler is installed", (Place("signal", "signal"),),
+          (Error("ValueError", None, "signal only works in main thread of the main interpreter"),
+           Error("OSError", errno.EINVAL, "Invalid argument")), "stops-when-told"),
+    _more("signal.wakeup", Area.SYSTEM, "the wake-up descriptor for signals is set",
+          (Place("signal", "set_wakeup_fd"),), (Error("ValueError", None, "the fd is not valid"),), "stops-when-told"),
+    _more("notify.socket", Area.SYSTEM, "the notify socket as chaos gave it: absent, or nobody bound to it", (), (),
+          "ready-means-ready", ("absent", "gone")),
+    _more("workers.count", Area.SYSTEM, "the number of workers as it was asked for: none, too many, a word", (), (),
+          "stays-in-bounds", ("set",)),
+    _more("dns.resolve", Area.SYSTEM, "a name is resolved (socket.getaddrinfo)", (Place("socket", "getaddrinfo"),),
+          (Error("socket.gaierror", None, "Temporary failure in name resolution"), TIMED_OUT), "ends"),
+    _more("socket.create", Area.SYSTEM, "a socket is made", (Place("socket", "socket.__init__", "method"),),
+          (NO_FILES, Error("OSError", errno.ENOBUFS, "No buffer space available")), "cause"),
+    _more("pipe.create", Area.SYSTEM, "a pipe is made (os.pipe)", (Place("os", "pipe"),), (NO_FILES,), "cause"),
+    _more("temp.create", Area.SYSTEM, "a temporary file or folder is made",
+          (Place("tempfile", "mkdtemp"), Place("tempfile", "mkstemp")), (NO_SPACE,), "nothing-held"),
+    _more("lock.create", Area.SYSTEM, "a semaphore shared by processes is made",
+          (Place("multiprocessing.synchronize", "SemLock.__init__", "method"),),
+          (NO_SPACE, Error("PermissionError", errno.EACCES, "Permission denied: /dev/shm")), "full-strength"),
+    _more("lock.file", Area.SYSTEM, "a lock file is taken",
+          (Place("fasteners.process_lock", "InterProcessLock.acquire", "method"),),
+          (Error("PermissionError", errno.EACCES, "Permission denied: the lock file"), NO_SPACE), "nothing-held"),
+    _more("session.create", Area.SYSTEM, "the process starts a session of its own", (Place("os", "setsid"),),
+          (Error("PermissionError", errno.EPERM, "Operation not permitted"),), "nobody-left"),
+    _more("title.set", Area.SYSTEM, "the process changes its title", (Place("setproctitle", "setproctitle"),),
+          (_failed("setproctitle failed"),), "keeps-secrets"),
+    _more("random.seed", Area.SYSTEM, "random bytes are asked for", (Place("os", "urandom"),),
+          (Error("OSError", errno.ENOSYS, "Function not implemented"),), "cause"),
+    _more("process.signal", Area.SYSTEM, "a signal is sent to a process (os.kill)", (Place("os", "kill"),),
+          (Error("ProcessLookupError", errno.ESRCH, "No such process"),
+           Error("PermissionError", errno.EPERM, "Operation not permitted")), "nobody-left"),
+    _more("process.reap", Area.SYSTEM, "a child that ended is collected (os.waitpid)", (Place("os", "waitpid"),),
+          (Error("ChildProcessError", errno.ECHILD, "No child processes"),), "nobody-left"),
+    _more("process.exec", Area.SPAWN, "a program is started (subprocess)",
+          (Place("subprocess", "Popen.__init__", "method"),),
+          (Error("FileNotFoundError", errno.ENOENT, "No such file or directory"), NO_PROCESS, NO_MEMORY), "cause"),
+    _more("process.terminate", Area.SPAWN, "a worker process is told to end",
+          (Place("multiprocessing.process", "BaseProcess.terminate", "method"),),
+          (Error("ProcessLookupError", errno.ESRCH, "No such process"),), "nobody-left"),
+    _more("process.join", Area.SPAWN, "a worker process is waited for",
+          (Place("multiprocessing.process", "BaseProcess.join", "method"),),
+          (Error("ChildProcessError", errno.ECHILD, "No child processes"),), "nobody-left"),
+    _more("thread.join", Area.SPAWN, "a thread is waited for", (Place("threading", "Thread.join", "method"),),
+          (_failed("cannot join thread before it is started"),), "stops-when-told"),
+    _more("executor.create", Area.SPAWN, "a pool of threads or greenthreads is made",
+          (Place("futurist._futures", "ThreadPoolExecutor.__init__", "method"),
+           Place("futurist._futures", "GreenThreadPoolExecutor.__init__", "method"),
+           Place("concurrent.futures.thread", "ThreadPoolExecutor.__init__", "method")),
+          (NO_THREAD, Error("MemoryError")), "cause"),
+    _more("periodic.run", Area.SPAWN, "the periodic tasks run",
+          (Place("oslo_service.periodic_task", "PeriodicTasks.run_periodic_tasks", "method"),),
+          (_failed("periodic task failed"),), "full-strength"),
+    _more("launcher.init", Area.SERVICE, "the launcher is made",
+          (*_both("ServiceLauncher.__init__", "method"), *_both("ProcessLauncher.__init__", "method")),
+          (_failed("launcher could not be made"), NO_FILES), "cause"),
+    _more("launcher.stop", Area.SERVICE, "the launcher is told to stop its services",
+          (*_both("ServiceLauncher.stop", "method"), *_both("ProcessLauncher.stop", "method")),
+          (_failed("stop failed"),), "stops-when-told"),
+    _more("service.reset", Area.SERVICE, "the service is told to read its configuration again", _services("reset"),
+          (_failed("reset failed"),), "full-strength"),
+    _more("rpc.poll", Area.RPC, "the listener asks for messages",
+          (Place("oslo_messaging._drivers.impl_fake", "FakeListener.poll", "method"),
+           Place("oslo_messaging._drivers.amqpdriver", "AMQPListener.poll", "method")),
+          (RESET, _failed("poll failed")), "ready-means-ready"),
+    _more("rpc.dispatch", Area.RPC, "a call is dispatched to the endpoint",
+          (Place("oslo_messaging.rpc.dispatcher", "RPCDispatcher.dispatch", "method"),),
+          (_failed("dispatch failed"),), "ready-means-ready"),
+    _more("rpc.reply", Area.RPC, "the answer to a call is sent",
+          (Place("oslo_messaging._drivers.impl_fake", "FakeIncomingMessage.reply", "method"),
+           Place("oslo_messaging._drivers.amqpdriver", "AMQPIncomingMessage.reply", "method")),
+          (RESET, TIMED_OUT), "ready-means-ready"),
+    _more("rpc.send", Area.RPC, "a message is sent through the transport",
+          (Place("oslo_messaging.transport", "Transport._send", "method"),),
+          (Error("oslo_messaging.exceptions.MessagingTimeout", None, "timed out waiting for a reply"), RESET),
+          "ready-means-ready"),
+    _more("rpc.server.stop", Area.RPC, "the RPC server is told to stop",
+          (Place("oslo_messaging.server", "MessageHandlingServer.stop", "method"),),
+          (_failed("server could not be stopped"),), "stops-when-told"),
+    _more("rpc.server.wait", Area.RPC, "the RPC server's calls in progress are waited for",
+          (Place("oslo_messaging.server", "MessageHandlingServer.wait", "method"),),
+          (Error("AttributeError", None, "'NoneType' object has no attribute 'shutdown'"),), "stops-when-told"),
+    _more("rpc.transport.cleanup", Area.RPC, "the transport gives its connections back",
+          (Place("oslo_messaging.transport", "Transport.cleanup", "method"),), (RESET,), "nothing-held"),
+)
 
 SITES: tuple[SiteDoc, ...] = (
     SiteDoc("service.create", Area.SERVICE, "the service's factory (its class method create) is called",
@@ -157,12 +301,7 @@ SITES: tuple[SiteDoc, ...] = (
             (Place("multiprocessing.process", "BaseProcess.run", "method"),
              Place(EVENTLET, "ProcessLauncher._child_process", "method")),
             (Error("RuntimeError", None, "worker failed"), Error("MemoryError")), "gives-up"),
+    *THOROUGH,
 )
-
-MILESTONES: tuple[Place, ...] = (
-    Place("oslo_config.cfg", "ConfigOpts.__call__", "method", "configured"),
-    Place("oslo_log.log", "setup", "call", "logging set up"),
-)
-"""Points of a healthy start that are not sites yet."""
 
 BY_NAME = {site.name: site for site in SITES}

@@ -64,6 +64,12 @@ class Hits:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
 
+LASTING = frozenset({"limit", "close", "fill", "full", "jump", "missing", "unreadable", "malformed", "set", "absent",
+                     "gone", "preload", "twice"})
+"""Actions that change what a whole process lives in, and for good: a limit is never lifted again. Not ``stall``: the
+thread is lost, but the next one that comes by (in a worker that was born again) passes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that goes wrong: at ``site``, in ``role`` (None: any process), on ``hits``, ``action`` happens."""
@@ -76,8 +82,8 @@ class Fault:
 
     @property
     def transient(self) -> bool:
-        """A transient fault is one that ends by itself."""
-        return self.hits.last is not None
+        """A transient fault is one that ends by itself. What takes something away for good does not, hit once or often."""
+        return self.hits.last is not None and self.action not in LASTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +287,8 @@ class Observation:
     output: str = ""
     stacks: str = ""
     leaks: tuple[str, ...] = ()
+    means: tuple[str, ...] = ()
+    """How a ``limit`` was put in place on this machine (``seccomp …``, ``RLIMIT_NOFILE 7``): it may differ elsewhere."""
     harness: str = ""
 
 

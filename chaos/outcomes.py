@@ -27,7 +27,8 @@ from chaos.model import (
     StillRunning,
 )
 
-BENIGN = frozenset({"delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close"})
+BENIGN = frozenset({"delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close", "jump", "close", "fill",
+                    "full", "preload", "twice", "set", "absent", "gone"})
 """Actions that a start may simply survive: they slow it down, bound it or hand it another value. Not imported from
 ``actions``: a stored observation may hold words that this chaos does not run (a test keeps the common words equal)."""
 
@@ -162,7 +163,13 @@ def asked_to_stop_s(case: Case, seen: Observation) -> float | None:
 
 def _asks_to_stop(case: Case, firing: Firing) -> bool:
     fault = fault_of(case, firing)
-    return fault is not None and signal_of(fault) in STOP_SIGNALS and firing.role == "parent"
+    return fault is not None and signal_of(fault) in STOP_SIGNALS and _meets(fault, firing) == "parent"
+
+
+def _meets(fault: Fault, firing: Firing) -> str:
+    """The role that feels the fault: the one in which it fired, unless it is a signal to another (``signal:TERM:parent``)."""
+    whom = fault.args[1] if fault.action == "signal" and len(fault.args) > 1 else "self"
+    return firing.role if whom == "self" else whom
 
 
 def ended_by_the_case(case: Case, seen: Observation) -> bool:
@@ -170,8 +177,9 @@ def ended_by_the_case(case: Case, seen: Observation) -> bool:
 
     Not by ``exit`` alone: that raises SystemExit, which a launcher can see and has to report truthfully.
     """
-    in_launcher = (fault_of(case, firing) for firing in seen.fired if firing.role == "parent")
-    return any(fault is not None and _beyond_answer(fault) for fault in in_launcher)
+    felt = ((fault_of(case, firing), firing) for firing in seen.fired)
+    return any(fault is not None and _meets(fault, firing) == "parent" and _beyond_answer(fault)
+               for fault, firing in felt)
 
 
 def _beyond_answer(fault: Fault) -> bool:

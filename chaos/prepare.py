@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chaos.arming import plan_text
 from chaos.caseid import format_case
-from chaos.model import Case, Expectation, Limits
+from chaos.model import Case, Expectation, Fault, Limits
 from chaos.runner.request import Request
 from chaos.secrets import filled
 from chaos.target import Target
@@ -16,6 +16,24 @@ BASELINE_BOOT_S = 30.0
 READY_FACTOR = 6.0
 """A start under a fault that has not fired may take this many times the baseline's, on top of the deadline: machines are
 shared, and what came before the fault is not what is judged."""
+
+
+GIVEN = ("missing", "unreadable", "absent", "gone")
+
+
+def _given(fault: Fault) -> str:
+    """What the supervisor puts in place before the start: ``config.missing``, ``notify.gone`` …"""
+    return f"{fault.site.partition('.')[0]}.{fault.action}"
+
+
+def _changed(config: str, fault: Fault) -> str:
+    """The configuration file as the fault has it."""
+    if fault.action == "malformed":
+        return config + "\n[unfinished\nthis is no option\n"
+    if fault.action == "set" and fault.site == "config.file" and len(fault.args) == 3:
+        section, option, value = fault.args
+        return f"{config}\n[{section}]\n{option} = {value}\n"
+    return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +50,14 @@ class Timing:
         return Limits(deadline, self.grace_s, deadline + READY_FACTOR * (expected.ready_after_s or 1.0))
 
 
-def request_for(target: Target, case: Case, timing: Timing, expected: Expectation | None) -> Request:
-    """The request that runs ``case``; ``expected`` None makes it a baseline."""
+def request_for(target: Target, case: Case, timing: Timing, expected: Expectation | None, *,
+                thorough: bool = False) -> Request:
+    """The request that runs ``case``; ``expected`` None makes it a baseline, ``thorough`` one that finds every site."""
     case_id = format_case(case)
     argv, script = target.argv(case)
     config, secrets = filled(target.config, case_id)
+    for fault in case.faults:
+        config = _changed(config, fault)
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
-                   secrets=secrets,
-                   plan=plan_text(case_id, case.faults), limits=timing.limits(target, expected), expected=expected)
+                   secrets=secrets, given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
+                   plan=plan_text(case_id, case.faults, thorough=thorough), limits=timing.limits(target, expected), expected=expected)

@@ -284,7 +284,8 @@ def _was_true(case: Case, seen: Observation, ready_s: float) -> bool:
 def _owes_notice(case: Case, seen: Observation) -> bool:
     asked_s = asked_to_stop_s(case, seen)
     told_early = asked_s is not None and seen.served_s is not None and asked_s < seen.served_s
-    return seen.expected.notifies and seen.ready_s is None and not told_early
+    unheard = any(fault.site == "notify.socket" for fault in case.faults)
+    return seen.expected.notifies and seen.ready_s is None and not told_early and not unheard
 
 
 def _overstayed(seen: Observation, asked_s: float) -> Broken | None:

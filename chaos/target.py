@@ -95,7 +95,8 @@ def _quoted(word: str) -> str:
 
 
 def _filled(word: str, case: Case) -> str:
-    return word.replace("{backend}", case.backend).replace("{workers}", str(case.workers))
+    asked = next((fault.args[0] for fault in case.faults if fault.site == "workers.count" and fault.args), case.workers)
+    return word.replace("{backend}", case.backend).replace("{workers}", str(asked))
 
 
 def _executable(command: str, python: str) -> str:

@@ -26,19 +26,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "caseid": {"model"},
     "codec": {"model"},
     "discover": {"model"},
-    "outcomes": {"model"},
+    "errorlines": set(),
+    "outcomes": {"errorlines", "model"},
     "promises": {"model", "outcomes"},
     "judge": {"caseid", "model", "outcomes", "promises"},
     "plan": {"catalog", "model"},
     "compare": {"caseid", "judge", "model"},
     "events": {"model"},
     "arming": {"actions", "catalog", "model"},
+    "secrets": set(),
     # what is started, and how long it may take
     "target": {"errors", "model"},
-    "prepare": {"arming", "caseid", "model", "runner.request", "target"},
+    "prepare": {"arming", "caseid", "model", "runner.request", "secrets", "target"},
     # the only part that has processes
     "runner.request": {"model"},
-    "runner.supervise": {"model", "runner.tree", "runner.wire", "runner.request"},
+    "runner.supervise": {"model", "runner.tree", "runner.wire", "runner.request", "secrets"},
     "runner.host": {"codec", "runner.tree", "runner.request", "runner.supervise"},
     "runner.pool": {"codec", "model", "runner.request"},
     # the whole way through, as events
@@ -56,9 +58,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
-PURE = {"actions", "arming", "caseid", "catalog", "codec", "compare", "discover", "events", "judge", "model", "outcomes",
-        "plan", "promises", "report.closing", "report.document", "report.explain", "report.findings", "report.matrix",
-        "report.results"}
+PURE = {"actions", "arming", "caseid", "catalog", "codec", "compare", "discover", "errorlines", "events", "judge", "model",
+        "outcomes", "plan", "promises", "report.closing", "report.document", "report.explain", "report.findings",
+        "report.matrix", "report.results", "secrets"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
 WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selectors", "shutil", "socket", "subprocess",
          "tempfile", "threading", "time"}
@@ -90,8 +92,8 @@ MAY_EXIT = {
 }
 
 INSIDE_MAY_IMPORT = {
-    # The agent's modules among themselves: ``_chaos_effects`` where a fault is armed, ``_chaos_look`` once it is asked.
-    "_chaos_agent", "_chaos_effects", "_chaos_look",
+    # The agent's modules among themselves: the last three only where a fault is armed, or chaos asks for a look.
+    "_chaos_agent", "_chaos_effects", "_chaos_limits", "_chaos_look",
     # Loaded, or frozen into the interpreter, in every Python before sitecustomize runs.
     "_frozen_importlib", "_frozen_importlib_external", "builtins", "os",
 }
@@ -100,6 +102,10 @@ INSIDE_MAY_IMPORT_LATER = {
     "_chaos_look": {"eventlet", "oslo_messaging"},
     # For ``freeze``: block the whole process without giving the interpreter's lock away.
     "_chaos_effects": {"ctypes"},
+    # The way out of a process that may not open a file any more: only where a limit fires.
+    "_chaos_agent": {"fcntl"},
+    # A limit is the kernel's own, set by way of these when it fires.
+    "_chaos_limits": {"ctypes", "resource", "struct"},
 }
 
 MOST_LINES_A_FUNCTION = 60

@@ -20,6 +20,7 @@ _places = {"_posixsubprocess": []}     # module name -> [(qualified name, how, s
 _heirs = {}             # base class -> [(method names, excluded modules, site, milestone)]
 _children = {}          # worker slot -> pid: a worker that is born again gets the slot of the dead one
 _recorded = {}
+_way_out = []           # a descriptor for the record, only where a limit leaves none
 _effects = None
 _monotonic = time.monotonic
 _loading = set()
@@ -42,7 +43,8 @@ def begin():
             apply_places(sys.modules[name])
     _listen_to_signals()
     _watch_forks()
-    record("start", str(posix.getppid()), ".".join(map(str, sys.version_info[:3])))
+    _announce(".".join(map(str, sys.version_info[:3])))
+    hit("process.image")
 
 
 def _role_given():
@@ -108,18 +110,51 @@ def record(kind, *fields):
     try:
         events = posix.open(where + "/events", FIFO_WRITE)
     except OSError:
+        if _way_out:
+            _write(_way_out[0], line[:LONGEST] + b"\n")
         return
     try:
-        for _ in range(2000):
-            try:
-                posix.write(events, line[:LONGEST] + b"\n")
-                return
-            except BlockingIOError:
-                posix.sched_yield()
-    except OSError:
-        pass
+        _write(events, line[:LONGEST] + b"\n")
     finally:
         posix.close(events)
+
+
+def _write(events, line):
+    for _ in range(2000):
+        try:
+            posix.write(events, line)
+            return
+        except BlockingIOError:
+            posix.sched_yield()
+        except OSError:
+            return
+
+
+def keep_a_way_out():
+    """Before descriptors are taken away: keep one for the record, with a number that is not in the way."""
+    if not _way_out:
+        events = posix.open(where + "/events", FIFO_WRITE)
+        import fcntl
+        _way_out.append(fcntl.fcntl(events, fcntl.F_DUPFD_CLOEXEC, 500))
+        posix.close(events)
+
+
+def refuse_processes():
+    """Our own doors refuse from now on, where the kernel cannot be made to: no thread, no process."""
+    def no_thread(*args, **kwargs):
+        raise RuntimeError("can't start new thread")
+
+    def no_process(*args, **kwargs):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    import _thread
+    import os
+    os.fork = no_process
+    for module in (_thread, sys.modules.get("threading")):
+        for name in ("start_new_thread", "_start_new_thread", "start_joinable_thread", "_start_joinable_thread"):
+            if type(getattr(module, name, None)) is type(posix.getpid):     # not a green one
+                setattr(module, name, no_thread)
+    if "_posixsubprocess" in sys.modules:
+        sys.modules["_posixsubprocess"].fork_exec = no_process
 
 
 def _count(counter):
@@ -134,6 +169,18 @@ def _count(counter):
 
 def _family(name):
     return name.partition(".")[0]
+
+
+def _announce(how):
+    """This process is here: say so, and note its pid under its role, so that a signal of the case finds it."""
+    record("start", str(posix.getppid()), how)
+    try:
+        note = posix.open(where + "/pids/" + role, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC,
+                          0o666)
+        posix.write(note, str(posix.getpid()).encode())
+        posix.close(note)
+    except OSError:
+        pass
 
 
 # --- sites -----------------------------------------------------------------------------------------------------------
@@ -371,7 +418,7 @@ def _born():
     _children.clear()
     _recorded.clear()
     del kept[:]
-    record("start", str(posix.getppid()), "fork")
+    _announce("fork")
 
 
 def _watch_spawns(module):

@@ -95,7 +95,95 @@ def _signal_self(name):
     posix.kill(posix.getpid(), getattr(_signal, "SIG" + name))
 
 
+def _signal(token, name, whom="self", times="1"):
+    """Send SIGNAME, so many times in a row, to this process or to the one that has the role ``whom`` now."""
+    import _signal as numbers
+    number = getattr(numbers, "SIG" + name)
+    for _ in range(int(times)):
+        posix.kill(_pid_of(whom), number)
+
+
+def _pid_of(whom):
+    if whom == "self":
+        return posix.getpid()
+    import _chaos_agent as agent
+    with open(agent.where + "/pids/" + whom) as note:
+        return int(note.read())
+
+
+def _limit(token, what, amount="0"):
+    import _chaos_limits
+    _chaos_limits.limit(what, amount)
+
+
+def _note(token):
+    """Nothing: what is wrong was put in place before the start, and now the target has met it."""
+
+
+def _close(token, *numbers):
+    """These descriptors are closed, as a careless supervisor leaves them: what is opened next takes their place."""
+    for number in numbers or ("1", "2"):
+        posix.close(int(number))
+
+
+def _fill(token, *numbers):
+    """What is written to these descriptors goes into a pipe that is full and that nobody reads."""
+    reader, writer = posix.pipe()
+    posix.set_blocking(writer, False)
+    try:
+        while True:
+            posix.write(writer, b"." * 65536)
+    except BlockingIOError:
+        pass
+    posix.set_blocking(writer, True)
+    for number in numbers or ("1", "2"):
+        posix.dup2(writer, int(number))
+    posix.close(writer)
+    posix.dup2(reader, 499)         # kept open, out of the way: without a reader it would be a broken pipe
+    posix.close(reader)
+
+
+def _full(token):
+    """What is written to standard output and error finds no space left on its device."""
+    device = posix.open("/dev/full", posix.O_WRONLY)
+    posix.dup2(device, 1)
+    posix.dup2(device, 2)
+    posix.close(device)
+
+
+def _preload(token):
+    """What monkey patching comes too late for."""
+    import ssl
+    import threading
+    assert ssl and threading
+
+
+def _twice(token):
+    """The standard library is patched once more than the target does it."""
+    import eventlet.patcher
+    eventlet.patcher.monkey_patch.__wrapped__()
+
+
+def _jump(token, seconds):
+    """The wall clock jumps: ``time.time`` is off by so much from now on (the monotonic clock never is)."""
+    import time
+    now, offset = time.time, float(seconds)
+
+    def chaos_time():
+        return now() + offset
+    time.time = chaos_time
+
+
 ACTIONS = {
+    "signal": _signal,
+    "limit": _limit,
+    "note": _note,
+    "close": _close,
+    "fill": _fill,
+    "full": _full,
+    "preload": _preload,
+    "twice": _twice,
+    "jump": _jump,
     "raise": _raise,
     "return": _return,
     "delay": _delay,

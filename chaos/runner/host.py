@@ -7,6 +7,7 @@ host and is ended here. When its input closes (the caller is done, was interrupt
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -19,11 +20,12 @@ from types import FrameType
 from chaos.codec import from_data, to_data
 from chaos.runner import tree
 from chaos.runner.request import Request
-from chaos.runner.supervise import become_subreaper, supervise
+from chaos.runner.supervise import CannotStart, become_subreaper, supervise
 
 SPARE_S = 20.0
 """What a supervisor may take beyond all limits of its case (stacks, clean-up, a busy machine) before it counts as stuck."""
 STOP_WITHIN_S = 6.0
+PR_SET_PDEATHSIG = 1
 
 
 class Closed(Exception):
@@ -67,10 +69,11 @@ def _write_all(fd: int, data: bytes) -> None:
 def run_one(request: Request) -> bytes:
     """One case in a supervisor of its own. The answer is its observation, or ``{"harness": why}``."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
+    host = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
-        _be_supervisor(request, writer)
+        _be_supervisor(request, writer, host)
     os.close(writer)
     try:
         return _answer_of(pid, reader, _longest_s(request))
@@ -95,7 +98,7 @@ def _answer_of(pid: int, reader: int, longest_s: float) -> bytes:
         if reader in ready:
             data = os.read(reader, 1 << 20)
             if not data:
-                return answer or _broken(f"the supervisor (pid {pid}) died without a word")
+                return answer[:-1] if answer.endswith(b"\n") else _broken(f"the supervisor (pid {pid}) died without a word")
             answer += data
     return _broken(f"the supervisor (pid {pid}) was still busy after {longest_s:.0f} s")
 
@@ -104,18 +107,36 @@ def _broken(why: str) -> bytes:
     return json.dumps({"harness": why}).encode()
 
 
-def _be_supervisor(request: Request, writer: int) -> None:
-    """The forked child: supervise, answer, leave. SIGTERM from the host ends the tree on the way out."""
+def _be_supervisor(request: Request, writer: int, host: int) -> None:
+    """The forked child: supervise, answer, leave. SIGTERM ends the tree on the way out: from the host, or from the kernel
+    when the host is gone.
+    """
     signal.signal(signal.SIGTERM, _leave)
+    _die_with_parent(host, signal.SIGTERM)
     os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     os.dup2(2, 1)
     try:
-        answer = json.dumps(to_data(supervise(request))).encode()
+        _write_all(writer, _answered(request) + b"\n")
+    except OSError:
+        pass                # the host is gone: nobody to answer
+    finally:
+        os._exit(0)         # also when told to leave: the tree was ended on the way here, what lies above is the host's
+
+
+def _answered(request: Request) -> bytes:
+    try:
+        return json.dumps(to_data(supervise(request))).encode()
+    except CannotStart as error:
+        return _broken(str(error))
     except Exception:
-        answer = _broken(traceback.format_exc())
-    with contextlib.suppress(OSError):
-        _write_all(writer, answer)
-    os._exit(0)
+        return _broken(traceback.format_exc())
+
+
+def _die_with_parent(parent_pid: int, number: signal.Signals) -> None:
+    """This process gets signal ``number`` when its parent dies, or now if it has died already."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    if os.getppid() != parent_pid:
+        os.kill(os.getpid(), number)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

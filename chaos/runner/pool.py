@@ -37,8 +37,9 @@ class Host:
     def ask(self, request: Request) -> None:
         assert self.process.stdin is not None
         self.request = request
-        self.process.stdin.write(json.dumps(to_data(request)).encode() + b"\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):      # it is dead: the end of its output says so
+            self.process.stdin.write(json.dumps(to_data(request)).encode() + b"\n")
+            self.process.stdin.flush()
 
     def answer(self) -> Observation | None:
         """What has arrived so far; None: not whole yet."""
@@ -48,7 +49,11 @@ class Host:
         if data and not self.partial.endswith(b"\n"):
             return None
         text, self.partial = self.partial, b""
-        return _observation(self.request, text or json.dumps({"harness": "the host process died"}).encode())
+        if not data:                # it closed its output, so it is dying, and must not be asked again
+            self.process.kill()
+            self.process.wait()
+            text = json.dumps({"harness": "the host process died"}).encode()
+        return _observation(self.request, text)
 
     def close(self) -> None:
         """Close its input: it ends whatever it runs and goes. Killed when it does not go."""
@@ -133,11 +138,12 @@ class Pool:
         for index in range(self.jobs):
             if index == len(self.hosts):
                 self.hosts.append(Host(self.folder))
-            yield self.hosts[index]
+            yield self._healthy(self.hosts[index])
 
     def _healthy(self, host: Host) -> Host:
         if host.process.poll() is None:
             return host
+        host.close()
         host.wait()
         fresh = Host(self.folder)
         self.hosts[self.hosts.index(host)] = fresh

@@ -12,7 +12,8 @@ class Request:
     """One run. ``argv[0]`` is a path; ``script`` (name, text) is written into the run's folder and may stand in argv as
     ``{script}``. ``env``: what is set besides the inherited environment. ``expected`` None: this is a baseline, and what
     a good start looks like is learnt from it. ``config``: the text of a configuration file of its own, whose path stands
-    for ``{config}`` in argv and env. ``secrets``: texts that must not appear in anything that it shows.
+    for ``{config}`` in argv and env. ``given``: what is wrong before the start (``config.missing``, ``config.unreadable``,
+    ``notify.absent``, ``notify.gone``). ``secrets``: texts that must not appear in anything that it shows.
     """
 
     case_id: str
@@ -23,6 +24,7 @@ class Request:
     env: tuple[tuple[str, str], ...] = ()
     script: tuple[str, str] | None = None
     config: str = ""
+    given: tuple[str, ...] = ()
     expected: Expectation | None = None
     secrets: tuple[str, ...] = ()
     folder: str = ""

@@ -54,6 +54,13 @@ STACKS_WITHIN_S = 1.5
 MOST_PROCESSES = 400
 MOST_FIRINGS = 200
 """A persistent fault in a loop that polls fires for ever; what it did is known long before."""
+MOST_NOTICES = 1000
+READS_AT_A_TIME = 64
+"""A target that writes faster than we read must not keep us from looking at the clock: 4 MiB, then back to the loop."""
+
+
+class CannotStart(Exception):
+    """The launcher could not be executed at all: whoever named it must act. Not for one that ends at once."""
 
 
 def become_subreaper() -> None:
@@ -95,6 +102,7 @@ class Run:
         self.processes: dict[int, Process] = {}
         self.roles: dict[int, str] = {}
         self.titles: dict[str, int] = {}
+        self.means: list[str] = []
         self.alive: tuple[tree.Seen, ...] = ()
         self.cpu: deque[tuple[float, float]] = deque(maxlen=int(1.2 / TICK_S))
         self.cpu_share: float | None = None
@@ -121,17 +129,20 @@ class Run:
 
     def _lay_out(self) -> None:
         """The run's folder: plan, FIFO, hit counters, notify socket, a TMPDIR of its own. The target may drop rights."""
-        for name in ("", "hits", "tmp", "bin"):
+        for name in ("", "hits", "pids", "tmp", "bin"):
             path = self.folder / name
             path.mkdir(exist_ok=True)
-            path.chmod(0o777 if name in ("hits", "tmp") else 0o755)
+            path.chmod(0o777 if name in ("hits", "pids", "tmp") else 0o755)
         (self.folder / "plan").write_text(self.request.plan, encoding="utf-8", errors="surrogateescape")
         if self.request.script:
             name, text = self.request.script
             (self.folder / "bin" / name).write_text(text, encoding="utf-8")
             (self.folder / "bin" / name).chmod(0o755)
-        if self.request.config:
+        if self.request.config and "config.missing" not in self.request.given:
             (self.folder / "target.conf").write_text(self.request.config, encoding="utf-8")
+        if "config.unreadable" in self.request.given:   # root may read whatever its mode is, but not a folder
+            (self.folder / "target.conf").unlink(missing_ok=True)
+            (self.folder / "target.conf").mkdir()
         os.mkfifo(self.folder / "events")
         (self.folder / "events").chmod(0o622)
         self.events = os.open(self.folder / "events", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -140,6 +151,8 @@ class Run:
         self.exits.callback(self.notify.close)
         self.notify.bind(str(self.folder / "notify"))
         (self.folder / "notify").chmod(0o777)
+        if "notify.gone" in self.request.given:
+            (self.folder / "notify").unlink()
         self.selector.register(self.events, selectors.EVENT_READ, self.read_events)
         self.selector.register(self.notify, selectors.EVENT_READ, self.read_notices)
 
@@ -149,6 +162,8 @@ class Run:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (INSIDE, env.get("PYTHONPATH"))))
         env.update(CHAOS_AGENT=str(self.folder), CHAOS_ROLE="parent", NOTIFY_SOCKET=str(self.folder / "notify"),
                    TMPDIR=str(self.folder / "tmp"))
+        if "notify.absent" in self.request.given:
+            del env["NOTIFY_SOCKET"]
         return env
 
     def start(self) -> None:
@@ -163,6 +178,8 @@ class Run:
         try:
             self.root = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,
                                          env=self._environment(), start_new_session=True)
+        except OSError as error:
+            raise CannotStart(f"{argv[0]} cannot be executed: {error.strerror or error}") from None
         finally:
             os.close(writer)
         self.roles[self.root.pid] = ""
@@ -207,6 +224,8 @@ class Run:
             case "fired" if len(self.fired) < MOST_FIRINGS:
                 self.fired.append(Firing(at_s, int(fields[0]), fields[1], said.role, said.pid, int(fields[2]),
                                          fields[3], fields[4], phase))
+            case "means":
+                self.means.append(fields[0])
             case "mile":
                 self.milestones.append(Milestone(at_s, fields[0], said.role, said.pid))
             case _:
@@ -219,16 +238,21 @@ class Run:
 
     def read_notices(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while True:
+            for _ in range(READS_AT_A_TIME):
                 text = self.notify.recv(4096).decode("utf-8", "replace")
-                self.notices.append(Notice(round(self.now(), 4), text))
+                news = "READY=1" in text.splitlines() and self._ready_s() is None
+                if news or len(self.notices) < MOST_NOTICES:
+                    self.notices.append(Notice(round(self.now(), 4), text))
 
     def read_output(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.reader, 65536):
+            for _ in range(READS_AT_A_TIME):
+                data = os.read(self.reader, 65536)
+                if not data:
+                    with contextlib.suppress(KeyError):     # the end of the output may be read twice
+                        self.selector.unregister(self.reader)
+                    return
                 self.output.add(data)
-            with contextlib.suppress(KeyError):     # the end of the output may be read twice
-                self.selector.unregister(self.reader)
 
     def look_at_root(self) -> None:
         """The launcher ended: learn how without reaping it, so that its pid cannot be used again before it is safe."""
@@ -247,12 +271,15 @@ class Run:
     def _chaos_sent(self, name: str) -> bool:
         pid = self.root.pid if self.root else 0
         by_hand = any(sent.pid == pid and sent.signal == name for sent in self.signals)
-        return by_hand or any(shot.pid == pid and shot.action == "kill" and name == self._kill_signal(shot.index)
-                              for shot in self.fired)
+        return by_hand or any(self._aimed(shot) == (pid, name) for shot in self.fired)
 
-    def _kill_signal(self, index: int) -> str:
-        args = self.request.case.faults[index].args
-        return "SIG" + (args[0] if args else "KILL")
+    def _aimed(self, shot: Firing) -> tuple[int, str]:
+        """The process and the signal of a fault that sends one: (0, "") for any other."""
+        if shot.action not in ("kill", "signal"):
+            return 0, ""
+        args = self.request.case.faults[shot.index].args
+        name, whom = args[0] if args else "KILL", args[1] if len(args) > 1 else "self"
+        return self.root.pid if self.root and whom == "parent" else shot.pid, "SIG" + name
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -335,8 +362,13 @@ class Run:
     def _serves(self) -> bool:
         serving, ready_s = len(self._serving()), self._ready_s()
         if self.expected is not None:
+            if any(word.startswith("notify.") for word in self.request.given):  # it may speak, but we cannot hear it
+                return serving >= self.expected.servers and self._settled()
             return serving >= self.expected.servers and (ready_s is not None or not self.expected.notifies)
         return self._learns(serving, ready_s)
+
+    def _settled(self) -> bool:
+        return self.now() > max(mile.at_s for mile in self.milestones) + LEARN_NOTICE_S / 2
 
     def _learns(self, serving: int, ready_s: float | None) -> bool:
         """Whether a baseline is at its best: all workers serve, and READY=1 came or was given time to come.
@@ -439,11 +471,15 @@ class Run:
             for key, _ in self.selector.select(TICK_S / 3):
                 key.data()
         self._drain()
-        self.leftovers = tuple(self.processes[one.pid] for one in left if one.pid in self.processes)
+        new = (Process(one.pid, one.parent_pid, self.roles.get(one.pid, ""), tree.command(one.pid), self.now())
+               for one in left)     # a process that came after MOST_PROCESSES others was not written down
+        self.leftovers = tuple(self.processes.get(one.pid, one) for one in new)
         self.holdings = self._held(left)
 
     def _held(self, left: list[tree.Seen]) -> tuple[Holding, ...]:
-        files = sorted(path.name for path in (self.folder / "tmp").iterdir())
+        files: list[str] = []
+        with contextlib.suppress(FileNotFoundError):    # the target may have removed its TMPDIR
+            files = sorted(path.name for path in (self.folder / "tmp").iterdir())
         kept = [Holding("temporary file", name) for name in files]
         return tuple(kept) + tuple(holding for one in left for holding in _ports(one.pid))
 
@@ -455,6 +491,7 @@ class Run:
 
     def end_everything(self) -> None:
         """Kill and reap all that is below this process, whatever happened. Bounded: what cannot be killed is told."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)   # the host's or the kernel's word to leave: that is being done
         until = time.monotonic() + 5.0
         while time.monotonic() < until:
             below = tree.descendants(os.getpid())
@@ -498,6 +535,7 @@ class Run:
             cpu_share=self.cpu_share,
             output=self._masked(output),
             stacks=self._masked(self.stacks),
+            means=tuple(dict.fromkeys(self.means)),
             leaks=leaks(self._shown(output), self.request.secrets),
         )
 

@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from processes import Deadline
+from processes import Deadline, watched
 from runner.starting import LONG, SHORT, Stage
 
 from chaos.model import Exited, Expectation, Fault, Hits, Killed, Limits, StillRunning
@@ -83,7 +83,7 @@ def test_a_launcher_without_services_serves_when_it_says_ready_and_is_stopped(st
 
 
 def test_death_by_the_stop_that_was_sent_is_said_to_be_chaoss(stage: Stage) -> None:
-    seen = stage.run("notify('READY=1'); for_ever()", limits=LONG)
+    seen = stage.run("notify('READY=1'); for_ever()", limits=LONG, expected=Expectation(0))
     assert (seen.ending, seen.stopped_watching) == (Killed("SIGTERM", by_chaos=True), "served")
 
 
@@ -92,7 +92,7 @@ def test_a_launcher_that_ignores_sigterm_is_watched_for_the_grace_time_and_kille
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     notify("READY=1")
     for_ever()
-    """, limits=Limits(30, 0.4, 30, 0.3))
+    """, limits=Limits(30, 0.4, 30, 0.3), expected=Expectation(0))
     assert isinstance(seen.ending, StillRunning)
     assert seen.stopped_watching == "grace"
     assert seen.stop_sent_s is not None
@@ -273,7 +273,8 @@ def test_output_that_comes_with_the_very_end_is_there(stage: Stage) -> None:
 
 def test_a_secret_in_the_output_is_told_by_its_number_only(stage: Stage) -> None:
     seen = stage.run("print('using hunter2')", limits=LONG, secrets=("swordfish", "hunter2"))
-    assert seen.leaks == ("secret 1",)
+    assert len(seen.leaks) == 1
+    assert "hunter2" not in f"{seen}"
 
 
 # --- where a hang stands ---------------------------------------------------------------------------------------------
@@ -355,8 +356,8 @@ def test_a_host_that_dies_is_chaoss_own_fault_and_the_next_case_has_a_new_one(st
         """, limits=LONG))
         assert (seen.stopped_watching, seen.harness) == ("broken", "the host process died")
         after = pool.run_one(stage.request("sys.exit(3)", limits=LONG))
-        while any(os.path.exists(f"/proc/{pid}") for pid in stage.noted()):
-            deadline.left_s("the end of the tree whose host died")
+        with watched(stage.noted()) as pidfds:
+            deadline.gone(pidfds, "the tree whose host died")
     assert after.ending == Exited(3)
 
 

@@ -626,6 +626,12 @@ def test_the_judge_and_the_agent_agree_on_which_actions_break_something() -> Non
     assert {action.word for action in ACTIONS if not action.breaks} == BENIGN & {action.word for action in ACTIONS}
 
 
+def test_a_notify_socket_that_chaos_took_away_is_no_missing_notice() -> None:
+    deaf = a_case(Fault("notify.socket", "gone", role="parent", hits=ONCE))
+    assert broken("ready-means-ready", deaf, an_observation(ready_s=None, notices=())) is None
+    assert broken("ready-means-ready", BASELINE, an_observation(ready_s=None, notices=())) is not None
+
+
 def test_a_retry_is_seen_by_the_hits_that_go_on_after_a_transient_fault() -> None:
     case = a_case(replace(RAISE, hits=Hits(1, 3)))
     over = a_hang(*firings_at(0.5, 1.5, 4.5))

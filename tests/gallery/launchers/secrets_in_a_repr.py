@@ -1,0 +1,8 @@
+"""Wrong: logs its options as a dictionary, passwords included."""
+
+import os
+
+import plain
+
+print("DEBUG options:", ascii({"user": "nova", "password": os.environ["GALLERY_SECRET"]}), flush=True)
+plain.serve()

@@ -1,0 +1,171 @@
+"""Hosts and the pool of them: who is gone ends nothing but its own, and whoever owns the pool takes all of it along."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import Deadline, below, watched
+from runner.starting import LONG, Stage
+
+from chaos.model import Exited, Observation
+from chaos.runner.pool import Pool
+from chaos.runner.request import Request
+
+
+def _facts(seen: Observation) -> tuple[object, ...]:
+    """What does not depend on time."""
+    roles = sorted(process.role for process in seen.processes)
+    return (seen.ending, seen.stopped_watching, seen.output, seen.harness, len(seen.leftovers), roles,
+            [(hit.site, hit.role, hit.number) for hit in seen.hits])
+
+
+def _some(stage: Stage) -> list[Request]:
+    ends = ["sys.exit(0)", "sys.exit(3)", "raise RuntimeError('no')", "os.kill(os.getpid(), 9)"]
+    fork = "if os.fork() == 0:\n    os._exit(0)\nos.wait()\n"
+    return [stage.request(fork * number + end, limits=LONG) for number in (0, 1) for end in ends]
+
+
+def test_two_jobs_give_the_same_facts_as_one(stage: Stage) -> None:
+    requests = _some(stage)
+    facts = []
+    for jobs in (1, 2):
+        with Pool(jobs) as pool:
+            done = {request.case_id: seen for request, seen in pool.run(requests) if seen is not None}
+        facts.append({case_id: _facts(seen) for case_id, seen in done.items()})
+    assert facts[0] == facts[1]
+    assert len(facts[0]) == len(requests)
+
+
+def test_every_request_is_told_once_as_started_and_once_as_finished(stage: Stage) -> None:
+    requests = _some(stage)
+    with Pool(2) as pool:
+        told = [(request.case_id, seen is None) for request, seen in pool.run(requests)]
+    assert sorted(told) == sorted((one.case_id, started) for one in requests for started in (True, False))
+    for one in requests:
+        assert told.index((one.case_id, True)) < told.index((one.case_id, False))
+
+
+def test_a_slow_case_does_not_hold_up_the_others(stage: Stage) -> None:
+    gate = stage.folder / "gate"
+    os.mkfifo(gate)
+    slow = stage.request(f"open({str(gate)!r}).read()", limits=LONG)
+    quick = [stage.request("sys.exit(3)", limits=LONG) for _ in range(4)]
+    with Pool(2) as pool:
+        finished = []
+        for request, seen in pool.run([slow, *quick]):
+            finished += [request.case_id] if seen is not None else []
+            if len(finished) == 4 and seen is not None:
+                gate.write_text("")     # opens once the slow one reads: it still waits
+    assert finished[-1] == slow.case_id
+
+
+def test_a_pool_that_is_left_in_the_middle_ends_what_runs(stage: Stage, deadline: Deadline) -> None:
+    with Pool() as pool:
+        next(pool.run([stage.request("for_ever()", limits=LONG)]))
+        pids = _whole_tree(pool, deadline)
+        folder = pool.folder
+        stack = contextlib.ExitStack()
+        pidfds = stack.enter_context(watched(pids))
+    with stack:
+        deadline.gone(pidfds, "everything that the pool had started")
+    assert not os.path.exists(folder)
+
+
+def test_a_host_that_was_killed_while_idle_is_replaced(stage: Stage) -> None:
+    with Pool() as pool:
+        assert pool.run_one(stage.request("sys.exit(3)", limits=LONG)).ending == Exited(3)
+        pool.hosts[0].process.kill()
+        pool.hosts[0].process.wait()
+        assert pool.run_one(stage.request("sys.exit(4)", limits=LONG)).ending == Exited(4)
+
+
+def _whole_tree(pool: Pool, deadline: Deadline) -> list[int]:
+    """Hosts, supervisors and launchers of a pool, once the launcher runs."""
+    hosts = [host.process.pid for host in pool.hosts]
+    while len(found := [pid for host in hosts for pid in below(host)]) < 2 * len(hosts):
+        deadline.left_s("a supervisor and a launcher")
+    return [*hosts, *found]
+
+
+# --- the owner of the pool dies --------------------------------------------------------------------------------------
+
+OWNER = """
+import json, sys
+from chaos.codec import from_data
+from chaos.runner.pool import Pool
+from chaos.runner.request import Request
+requests = [from_data(Request, one) for one in json.loads(sys.stdin.readline())]
+with Pool(len(requests)) as pool:
+    print(pool.folder, flush=True)
+    list(pool.run(requests))
+"""
+STUBBORN = """
+for number in range(1, 32):
+    if number not in (9, 19): signal.signal(number, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+note()
+os.write(gate, b"!")
+while True: time.sleep(60)
+"""
+
+
+@contextlib.contextmanager
+def _owner(stage: Stage, deadline: Deadline, jobs: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A process that owns a pool in which stubborn launchers run, each with a child in a session of its own."""
+    import json
+
+    from chaos.codec import to_data
+
+    gate = stage.folder / "gate"
+    os.mkfifo(gate)
+    reader = os.open(gate, os.O_RDWR)
+    opened = f"gate = os.open({str(gate)!r}, os.O_WRONLY)\n"
+    requests = [stage.request(opened + STUBBORN, limits=LONG) for _ in range(jobs)]
+    with tempfile.TemporaryFile("w+") as stdin:
+        stdin.write(json.dumps([to_data(one) for one in requests]) + "\n")
+        stdin.seek(0)
+        owner = subprocess.Popen([sys.executable, "-c", OWNER], stdin=stdin, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, start_new_session=True)
+    with owner:
+        try:
+            assert owner.stdout is not None
+            folder = deadline.read_until(owner.stdout.fileno(), lambda read: b"\n" in read, "the pool's folder")
+            deadline.read_until(reader, lambda read: read.count(b"!") == 2 * jobs, "the launchers and their children")
+            yield owner, Path(folder.decode().strip())
+        finally:
+            os.close(reader)
+            owner.kill()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_outlives_the_owner_of_the_pool(
+    stage: Stage, deadline: Deadline, number: signal.Signals, jobs: int
+) -> None:
+    with _owner(stage, deadline, jobs) as (owner, folder), watched(below(owner.pid)) as pidfds:
+        assert len(pidfds) == 4 * jobs, "a host, a supervisor, a launcher and its child"
+        owner.send_signal(number)
+        deadline.gone(pidfds, "hosts, supervisors and launchers")
+        owner.wait(deadline.left_s("the owner"))
+    assert not folder.exists()
+
+
+def test_nothing_outlives_a_host_that_is_killed_and_its_owner_that_is_killed_at_once(
+    stage: Stage, deadline: Deadline
+) -> None:
+    with _owner(stage, deadline, 1) as (owner, folder), watched(below(owner.pid)) as pidfds:
+        (host,) = map(int, Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text().split())
+        os.kill(host, signal.SIGKILL)
+        owner.kill()
+        deadline.gone(pidfds, "supervisor and launchers")
+    shutil.rmtree(folder)       # the one thing that nobody is left to remove
