@@ -304,7 +304,8 @@ def _discovered(options: Namespace) -> tuple[Target, list[Variant]]:
     target = _target(options)
     asked = _options(options, target)
     with Pool(min(2, os.cpu_count() or 1)) as pool:
-        return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing))
+        thorough = asked.profile in (Profile.FULL, Profile.NIGHTLY) or options.command == "sites"
+        return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing, thorough=thorough))
 
 
 def do_compare(options: Namespace) -> Status:

@@ -26,6 +26,7 @@ class Profile(enum.StrEnum):
     NIGHTLY = "nightly"
 
 
+FULL = Profile.FULL
 DEPTH = {profile: depth for depth, profile in enumerate(Profile)}
 
 
@@ -42,9 +43,25 @@ class Try:
     phases: tuple[Phase, ...] = (Phase.START,)
 
 
+_PUT_IN_PLACE = (Site("notify.socket", "parent", 1, 0.0), Site("workers.count", "parent", 1, 0.0))
+"""Sites that no run reaches by a call: what is wrong there is put in place before the start."""
+
 BODIES = ("service.create", "service.init", "service.start", "process.body")
 MOST_TELLING = ("service.create", "service.start", "rpc.server.start", "rpc.listen", "thread.spawn", "process.fork",
                 "timer.add", "greenthread.spawn")
+
+SIGNALLED = ("service.create", "launcher.launch", "process.fork", "launcher.wait", "service.start", "rpc.server.start")
+"""Where SIGTERM is most likely to be forgotten: before the launcher listens, between its forks, while a worker starts."""
+
+LIMITS = (("nofile", "0"), ("nofile", "20"), ("nproc",), ("as", "1"), ("as", "64"), ("fsize", "0"))
+IMAGE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    *(("limit", args) for args in (("nofile", "8"), ("nofile", "64"), ("nproc",), ("as", "32"), ("fsize", "0"))),
+    ("close", ()), ("full", ()), ("fill", ()), ("jump", ("3600",)), ("jump", ("-3600",)), ("preload", ()),
+    ("delay", ("0.5",)))
+CONFIG: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("missing", ()), ("unreadable", ()), ("malformed", ()), ("set", ("DEFAULT", "no_such_option", "1")),
+    ("set", ("DEFAULT", "rpc_response_timeout", "soon")))
+WORKERS = ("0", "-1", "10000", "many")
 
 TRIES: tuple[Try, ...] = (
     Try("exit", ("0",), PERSISTENT, Profile.SMOKE, ("service.start",)),
@@ -62,6 +79,20 @@ TRIES: tuple[Try, ...] = (
     Try("kill", (), PERSISTENT, Profile.DEFAULT, ("service.start",), ("worker",)),
     Try("kill", (), ONCE, Profile.DEFAULT, ("launcher.wait", "process.fork"), ("parent",)),
     Try("delay", ("0.3",), ONCE, Profile.DEFAULT, ("service.create", "service.start", "process.fork")),
+    Try("signal", ("TERM", "parent"), ONCE, Profile.DEFAULT, SIGNALLED),
+    Try("signal", ("TERM", "parent"), ONCE, Profile.FULL),
+    Try("signal", ("TERM", "parent", "2"), ONCE, Profile.FULL),
+    Try("signal", ("INT", "parent"), ONCE, Profile.FULL),
+    Try("signal", ("HUP", "parent"), ONCE, Profile.FULL),
+    Try("signal", ("TERM",), ONCE, Profile.FULL, (), ("worker",)),
+    *(Try(action, args, ONCE, Profile.FULL, ("process.image",), ("parent",)) for action, args in IMAGE),
+    *(Try("limit", args, ONCE, Profile.FULL, ("launcher.launch", "service.start")) for args in LIMITS),
+    *(Try(action, args, ONCE, Profile.FULL, ("config.file",), ("parent",)) for action, args in CONFIG),
+    *(Try("set", (value,), ONCE, Profile.FULL, ("workers.count",), ("parent",)) for value in WORKERS),
+    *(Try(action, (), ONCE, Profile.FULL, ("notify.socket",), ("parent",)) for action in ("absent", "gone")),
+    *(Try("return", (value,), PERSISTENT, Profile.FULL, ("cpu.count",)) for value in ("0", "None", "4096")),
+    Try("twice", (), ONCE, Profile.FULL, ("patch.apply",)),
+    Try("return", ("None",), PERSISTENT, Profile.FULL, ("patch.apply",)),
     Try("stall", (), ONCE, Profile.FULL),
     Try("freeze", (), ONCE, Profile.FULL),
     Try("exit", ("1",), ONCE, Profile.FULL),
@@ -75,7 +106,8 @@ TRIES: tuple[Try, ...] = (
 def plan(variant: Variant, profile: Profile) -> tuple[Case, ...]:
     """The cases of one variant, in the order of the start, each once."""
     base = variant.baseline.case
-    faults = dict.fromkeys(fault for site in variant.sites for fault in _faults(site, base.workers, profile))
+    sites = (*_PUT_IN_PLACE, *variant.sites) if _at_least(profile, FULL) else variant.sites
+    faults = dict.fromkeys(fault for site in sites for fault in _faults(site, base.workers, profile))
     return tuple(replace(base, faults=(fault,)) for fault in faults)
 
 
@@ -87,13 +119,22 @@ def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
     for role in _roles(site, workers, profile):
         yield from _raises(site, doc, role, profile)
         for one in TRIES:
-            if (DEPTH[one.since] <= DEPTH[profile] and site.name in (one.sites or (site.name,))
-                    and family in (one.roles or (family,)) and site.phase in one.phases and one.action in _fitting(doc)):
+            if _at_least(profile, one.since) and _is_for(one, site, doc):
                 yield Fault(site.name, one.action, one.args, role, one.hits)
 
 
+def _is_for(one: Try, site: Site, doc: SiteDoc) -> bool:
+    """Whether a kind of fault fits a site. What is tried everywhere is tried at the usual sites; at a thorough one only
+    its own errors and a stall are: a signal or a kill there is one at the usual site next to it."""
+    family = site.role.partition(".")[0]
+    if not one.sites and doc.thorough and one.action != "stall":
+        return False
+    return (site.name in (one.sites or (site.name,)) and family in (one.roles or (family,))
+            and site.phase in one.phases and one.action in _fitting(doc))
+
+
 def _fitting(doc: SiteDoc) -> tuple[str, ...]:
-    return (*doc.actions, "kill", "exit")
+    return (*doc.actions, "kill", "exit", "signal", "limit") if doc.errors else doc.actions
 
 
 def _roles(site: Site, workers: int, profile: Profile) -> tuple[str, ...]:
@@ -104,18 +145,24 @@ def _roles(site: Site, workers: int, profile: Profile) -> tuple[str, ...]:
     return ("worker", site.role) if alone else ("worker",)
 
 
+def _at_least(profile: Profile, least: Profile) -> bool:
+    return DEPTH[profile] >= DEPTH[least]
+
+
 def _raises(site: Site, doc: SiteDoc, role: str, profile: Profile) -> Iterator[Fault]:
-    if site.phase is Phase.SERVING or (profile is Profile.SMOKE and doc.name not in MOST_TELLING):
+    if site.phase is Phase.SERVING or "raise" not in doc.actions:
+        return
+    if (profile is Profile.SMOKE and doc.name not in MOST_TELLING) or (doc.thorough and not _at_least(profile, FULL)):
         return
     if doc.name == "rpc.connect":
-        if DEPTH[profile] >= DEPTH[Profile.FULL]:
+        if _at_least(profile, FULL):
             yield from (Fault(site.name, word, (), role, hits) for word in ("reset_peer", "timeout")
                         for hits in (ONCE, FIRST_3, PERSISTENT))
         return
     lifetimes: tuple[Hits, ...] = (PERSISTENT,) if profile is Profile.SMOKE else (ONCE, PERSISTENT)
-    if DEPTH[profile] >= DEPTH[Profile.FULL]:
+    if _at_least(profile, FULL) and not doc.thorough:
         lifetimes += (FIRST_3, *(Hits(hit, hit) for hit in range(2, min(site.hits, MOST_HITS) + 1)))
-    errors = doc.errors if DEPTH[profile] >= DEPTH[Profile.FULL] else doc.errors[:1]
+    errors = doc.errors if _at_least(profile, FULL) else doc.errors[:1]
     for error in errors:
         for hits in lifetimes:
             yield Fault(site.name, "raise", error.words, role, hits)

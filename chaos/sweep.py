@@ -49,9 +49,10 @@ def variants_of(target: Target, options: Options) -> tuple[Case, ...]:
                  for workers in options.workers or target.workers)
 
 
-def run_baselines(pool: Pool, target: Target, cases: Iterable[Case], timing: Timing) -> Iterator[Variant]:
+def run_baselines(pool: Pool, target: Target, cases: Iterable[Case], timing: Timing, *,
+                  thorough: bool = False) -> Iterator[Variant]:
     """Start each without a fault. What a good start looks like, and which sites it has, is learnt here."""
-    requests = [request_for(target, case, timing, None) for case in cases]
+    requests = [request_for(target, case, timing, None, thorough=thorough) for case in cases]
     done = {request.case: seen for request, seen in pool.run(requests) if seen is not None}
     for request in requests:
         seen = done[request.case]
@@ -67,7 +68,8 @@ def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
     began = time.monotonic()
     yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions())
     variants = []
-    for variant in run_baselines(pool, target, variants_of(target, options), options.timing):
+    for variant in run_baselines(pool, target, variants_of(target, options), options.timing,
+                                 thorough=options.profile in (Profile.FULL, Profile.NIGHTLY)):
         variants.append(variant)
         yield VariantReady(variant)
     if all(map(healthy, variants)):

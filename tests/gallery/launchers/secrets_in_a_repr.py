@@ -4,5 +4,5 @@ import os
 
 import plain
 
-print("DEBUG options:", ascii({"user": "nova", "password": os.environ["GALLERY_SECRET"]}), flush=True)
+print("DEBUG options:", repr({"user": "nova", "password": os.environ["GALLERY_SECRET"]}), flush=True)
 plain.serve()
