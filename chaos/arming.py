@@ -8,7 +8,6 @@ from chaos.actions import told
 from chaos.catalog import SITES, Place
 from chaos.model import Fault, token_of
 
-
 MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image"}
 """Sites at which nothing of the target can be watched: what was put in place is met when its interpreter starts."""
 

@@ -163,13 +163,32 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _open_standard_streams() -> None:
+    """Of a caller that closed some (``>&-``): the next file that is opened would get the number, and our output."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)
+
+
+def _write_no_more() -> None:
+    """What is still in the buffer of a stream that failed would fail again at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status of docs/contract.md; a traceback only for a defect of chaos itself."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    _open_standard_streams()
     try:
         options = _parsed(sys.argv[1:] if argv is None else argv)
-        return COMMANDS[options.command](options)
+        status = COMMANDS[options.command](options)
+        sys.stdout.flush()      # here, where it can be told that it fails
+        return status
     except UsageError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return Status.USAGE
@@ -180,9 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("chaos: interrupted", file=sys.stderr)
         return Status.INTERRUPTED
     except BrokenPipeError:     # the reader of our output has gone (``chaos plan | head``): nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Status.PASS
+        _write_no_more()
+        return Status.INTERRUPTED
     except OSError as error:
+        _write_no_more()
         print(f"chaos: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
         return Status.DEFECT
     except Exception:

@@ -14,6 +14,8 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from chaos.actions import BY_WORD, ActionError, told
 from chaos.caseid import CaseIdError, format_case, parse_case
@@ -97,6 +99,42 @@ def _files(out: Path, target: Target) -> list[Consumer]:
             html_report(out / "report.html", suffix=target.options)]
 
 
+class Withheld:
+    """The files of ``out``, begun only once there is something to inject.
+
+    Neither a glob that matches nothing nor a baseline that is not healthy may cost an older report; where there is none,
+    an unhealthy baseline is reported like everything else.
+    """
+
+    def __init__(self, out: Path, target: Target) -> None:
+        self._out = out
+        self._files: list[Consumer] = []
+        self._make = lambda: _files(out, target)
+        self._stack = contextlib.ExitStack()
+        self._events: list[Event] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def feed(self, event: Event) -> None:
+        self._events.append(event)
+        if not self._files and self._is_time(event):
+            self._files = [self._stack.enter_context(file) for file in self._make()]
+        if self._files:
+            for held in self._events:
+                _feed(self._files, held)
+            self._events.clear()
+
+    def _is_time(self, event: Event) -> bool:
+        if isinstance(event, SweepFinished):
+            return not event.interrupted and not (self._out / "report.json").exists()
+        return isinstance(event, Planned)
+
+
 def _width() -> int:
     try:
         return max(20, min(os.get_terminal_size(sys.stdout.fileno()).columns, 160))
@@ -129,7 +167,7 @@ def do_sweep(options: Namespace) -> Status:
     baselines: list[Variant] = []
     terminal = Terminal(sys.stdout, suffix=target.options)
     with contextlib.ExitStack() as stack:
-        consumers = [stack.enter_context(consumer) for consumer in [*_files(out, target), terminal]]
+        consumers = [stack.enter_context(consumer) for consumer in (Withheld(out, target), terminal)]
         try:
             with Pool(asked.jobs) as pool:
                 for event in sweep(target, asked, pool):
@@ -180,12 +218,13 @@ def do_check(options: Namespace) -> Status:
     cases = variants_of(target, asked)
     if not asked.backends and not asked.workers:
         cases = cases[:1]
+    out = options.out and writable(options.out)
     with Pool() as pool:
         variants = list(run_baselines(pool, target, cases, asked.timing))
     for variant in variants:
         _say_case(variant.baseline, target)
-    if options.out is not None:
-        _write_cases(writable(options.out), target, [variant.baseline for variant in variants])
+    if out is not None:
+        _write_cases(out, target, [variant.baseline for variant in variants])
     return status_of(variant.baseline.verdict.grade for variant in variants)
 
 
@@ -212,11 +251,11 @@ def _write_cases(out: Path, target: Target, cases: Sequence[Judged]) -> None:
 
 
 def do_run(options: Namespace) -> Status:
-    judged, status = _run_cases(options)
+    judged, status = _run_cases(options, lambda: options.out and writable(options.out))
     for one, target in judged:
         _say_case(one, target)
     if options.out is not None and judged:
-        _write_cases(writable(options.out), judged[0][1], [one for one, _ in judged])
+        _write_cases(options.out, judged[0][1], [one for one, _ in judged])
     return status
 
 
@@ -251,14 +290,21 @@ def reproduced(now: Judged, known: Judged | None) -> tuple[str, Status]:
 def _known_verdict(out: Path, case: Case) -> Judged | None:
     try:
         return next((one for one in read_report(out / "report.json") if one.case == case), None)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        print(f"chaos: {error}; there is nothing to compare with", file=sys.stderr)
         return None
 
 
-def _run_cases(options: Namespace) -> tuple[list[tuple[Judged, Target]], Status]:
-    """Baselines first, to learn what a good start looks like here; then each case. An unhealthy baseline is told."""
+def _run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple[list[tuple[Judged, Target]], Status]:
+    """Baselines first, to learn what a good start looks like here; then each case. An unhealthy baseline is told.
+
+    ``prepare`` is called when everything that was typed makes sense, before anything is started.
+    """
     cases = [case_of(text) for text in options.case_ids]
     targets = {case.target: resolve(case.target, options.args, python=options.python) for case in cases}
+    prepare()
     timing, done = _timing(options), []
     with Pool() as pool:
         for case in cases:

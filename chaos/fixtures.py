@@ -458,17 +458,31 @@ class AnyFault(fixtures.Fixture):
         super().__init__()
         self.launcher = launcher
         sites = frozenset(site.name for site in SITES if site.area in self.areas)
+        self._must_be_ours(place, sites)
         self.fault = fault_at(self._in_full(place, sites), action, *args, role=role, hits=hits, sites=sites)
 
     def _setUp(self) -> None:
         self.launcher.arm(self.fault)
         self.addCleanup(self.launcher.disarm, self.fault)
 
+    def _must_be_ours(self, place: str, sites: Collection[str]) -> None:
+        """A site that exists elsewhere is no typing error: say where it belongs instead of suggesting other names."""
+        __tracebackhide__ = True
+        name = _site_in(place)
+        if name in BY_NAME and name not in sites:
+            areas = " or ".join(area.value for area in self.areas)
+            raise UsageError(f"{name!r} is a site of {BY_NAME[name].area.value}, and this fixture is for {areas}; "
+                             "the fixture fault (AnyFault) takes any site")
+
     def _in_full(self, place: str, sites: Collection[str]) -> str:
         """A name that is a site means that site; any other is short for one of the family, if only to be suggested."""
-        name = re.split("[@#=]", place, maxsplit=1)[0]
+        name = _site_in(place)
         known = name in sites or ("." in name and f"{self.family}.{name}" not in sites)
         return place if known or not self.family else f"{self.family}.{place}"
+
+
+def _site_in(place: str) -> str:
+    return re.split("[@#=]", place, maxsplit=1)[0]
 
 
 class ServiceFault(AnyFault):

@@ -241,7 +241,8 @@ class Expectation:
     """What a start that worked looks like, learnt from the baseline (or, for the baseline, from the case).
 
     ``servers``: processes that must have started their service (and answer a call, where they have an RPC server);
-    ``serving_roles``: what they are, ``parent`` or ``worker.N``; ``notifies``: READY=1 is part of a good start; ``processes``/``threads``/``fds``: the baseline's peak, None unknown.
+    ``serving_roles``: what they are, ``parent`` or ``worker.N``; ``notifies``: READY=1 is part of a good start;
+    ``processes``/``threads``/``fds``: the baseline's peak, None unknown.
     """
 
     servers: int = 1

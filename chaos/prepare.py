@@ -59,5 +59,7 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     for fault in case.faults:
         config = _changed(config, fault)
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
-                   secrets=secrets, given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
-                   plan=plan_text(case_id, case.faults, thorough=thorough), limits=timing.limits(target, expected), expected=expected)
+                   secrets=secrets,
+                   given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
+                   plan=plan_text(case_id, case.faults, thorough=thorough), limits=timing.limits(target, expected),
+                   expected=expected)

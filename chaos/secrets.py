@@ -41,7 +41,7 @@ def filled(template: str, case_id: str) -> tuple[str, tuple[str, ...]]:
 
 def canary(case_id: str, name: str, *, marks: bool) -> str:
     """The secret called ``name`` of a case: 20 letters and digits, with the six marks in between if asked for."""
-    from faker import Faker     # 0.2 s of import that only a target with secrets needs
+    from faker import Faker  # 0.2 s of import that only a target with secrets needs
 
     fake = Faker()
     fake.seed_instance(int.from_bytes(hashlib.sha256(f"{case_id} {name}".encode()).digest()[:8], "big"))

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ class Target:
     """A launcher and how it is told its backend and workers: ``{backend}`` and ``{workers}`` in args and env values.
 
     ``config`` is the text of a configuration file that each run gets of its own, with ``{secret.NAME}`` and
-    ``{quoted.NAME}`` for canaries (see ``secrets``) and ``{config}`` in args for its path. ``backends`` is ``("-",)`` and ``workers`` ``(1,)`` for a target that says nothing of them.
+    ``{quoted.NAME}`` for canaries (see ``secrets``) and ``{config}`` in args for its path. ``backends`` is ``("-",)`` and
+    ``workers`` ``(1,)`` for a target that says nothing of them.
     """
 
     name: str
@@ -125,13 +127,19 @@ def _entries_of(path: Path) -> dict[str, Target]:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from None
     table = data.get("tool", {}).get("chaos", {}) if path.name == "pyproject.toml" else data
-    return {name: _entry(path, name, entry) for name, entry in table.get("targets", {}).items()}
+    targets = table.get("targets", {})
+    if not isinstance(targets, dict) or not all(isinstance(entry, dict) for entry in targets.values()):
+        wrong = [name for name, entry in targets.items() if not isinstance(entry, dict)] \
+            if isinstance(targets, dict) else ["targets"]
+        raise UsageError(f"{path}: {', '.join(map(repr, wrong))}: not a table; [targets.NAME] with a command would be right")
+    return {name: _entry(path, name, entry) for name, entry in targets.items()}
 
 
 def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
-    known = {"command", "args", "env", "backends", "workers", "python", "deadline_s", "config"}
-    problems = [f"unknown key {key!r}{_nearest(key, known)}" for key in sorted(set(entry) - known)]
-    if not isinstance(entry.get("command"), str):
+    problems = [f"unknown key {key!r}{_nearest(key, ENTRY)}" for key in sorted(set(entry) - set(ENTRY))]
+    problems += [f"{key} = {entry[key]!r}; {right} would be right" for key, (is_right, right) in ENTRY.items()
+                 if key in entry and not is_right(entry[key])]
+    if "command" not in entry:
         problems.append("'command' is missing: a package.module:callable, a console script or a path")
     if problems:
         raise UsageError(f"{path}: target {name!r}: " + "; ".join(problems))
@@ -139,6 +147,31 @@ def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
                   tuple((key, str(value)) for key, value in entry.get("env", {}).items()),
                   tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
                   entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+ENTRY: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "command": (_is_text, "a package.module:callable, a console script or a path"),
+    "args": (lambda value: value == [] or _is_list_of_texts(value), 'a list of texts such as ["--workers", "{workers}"]'),
+    "env": (lambda value: isinstance(value, dict), "a table of texts"),
+    "backends": (_is_list_of_texts, 'a list such as ["eventlet", "threading"]'),
+    "workers": (lambda value: isinstance(value, list) and bool(value) and all(map(_is_count, value)), "a list such as [1, 2]"),
+    "python": (_is_text, "the path of a Python interpreter"),
+    "deadline_s": (lambda value: isinstance(value, float) and value > 0 or _is_count(value), "seconds above 0"),
+    "config": (_is_text, "the text of a configuration file"),
+}
+"""The keys of an entry: what is right for each, as a rule and in words."""
 
 
 def _nearest(word: str, known: set[str] | dict[str, Any]) -> str:
@@ -152,6 +185,9 @@ def _nearest(word: str, known: set[str] | dict[str, Any]) -> str:
 def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None) -> Target:
     """The target that ``typed`` names. Raises UsageError when there is none, or when it could not possibly start."""
     known = entries()
+    if not typed.strip():
+        raise UsageError(f"target {typed!r}: nothing is named; one of {', '.join(sorted(known))}, a "
+                         "package.module:callable, a console script or a path would be right")
     entry = known.get(typed) or next((one for one in known.values() if one.command == typed), None)
     target = entry or Target(typed, typed)
     if python is not None:
@@ -195,6 +231,23 @@ def _must_be_script(path: str) -> None:
         raise UsageError(f"target {path!r}: is a folder; the path of an executable script would be right")
     if not os.access(path, os.X_OK):
         raise UsageError(f"target {path!r}: not executable; chmod +x {path} would make it so")
+    _must_have_interpreter(path)
+
+
+def _must_have_interpreter(path: str) -> None:
+    """What the kernel would refuse to execute, told before anything is started."""
+    with open(path, "rb") as file:
+        first = file.readline(256)
+    if first.startswith(b"\x7fELF"):
+        return
+    words = first[2:].split() if first.startswith(b"#!") else []
+    if not words:
+        raise UsageError(f"target {path!r}: neither a program nor a script that names its interpreter; a first line such as "
+                         "#!/usr/bin/env python3 would be right")
+    interpreter = os.fsdecode(words[0])
+    if not os.access(interpreter, os.X_OK):
+        raise UsageError(f"target {path!r}: its first line names {interpreter}, which cannot be executed; the path of an "
+                         "interpreter would be right")
 
 
 def _must_have_callable(target: Target) -> None:

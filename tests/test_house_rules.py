@@ -100,8 +100,8 @@ INSIDE_MAY_IMPORT = {
 INSIDE_MAY_IMPORT_LATER = {
     # Only inside a function, where the target has loaded it itself, or chaos asked for a look into a running process.
     "_chaos_look": {"eventlet", "oslo_messaging"},
-    # For ``freeze``: block the whole process without giving the interpreter's lock away.
-    "_chaos_effects": {"ctypes"},
+    # ``freeze`` blocks without giving the interpreter's lock away (ctypes); ``preload`` and ``twice`` import what they do.
+    "_chaos_effects": {"ctypes", "eventlet", "ssl", "threading"},
     # The way out of a process that may not open a file any more: only where a limit fires.
     "_chaos_agent": {"fcntl"},
     # A limit is the kernel's own, set by way of these when it fires.

@@ -25,7 +25,7 @@ def limit(what, amount):
 def _nofile(more):
     """The kernel compares numbers, not counts: the limit is put where ``more`` numbers below it are free."""
     import resource
-    taken = set(int(name) for name in posix.listdir("/proc/self/fd"))
+    taken = {int(name) for name in posix.listdir("/proc/self/fd")}
     bound, free = 0, 0
     while free < more or bound in taken:
         free += bound not in taken

@@ -94,7 +94,7 @@ def test_wrong_usage_is_told_with_the_value_and_what_is_right(
 
 def test_the_caret_stands_under_the_column_of_the_mistake(chaos: Chaos) -> None:
     lines = chaos("run", "scheduler/threading/w2/servce.start=raise").err.splitlines()
-    (at,) = (index for index, line in enumerate(lines) if "servce" in line)
+    at = next(index for index, line in enumerate(lines) if "servce" in line)
     assert lines[at + 1].index("^") == lines[at].index("servce")
 
 

@@ -74,13 +74,13 @@ def test_the_users_test_of_the_contract_fails_on_the_naive_launcher(pytester: py
 
 
 def test_a_failure_shows_the_stacks_of_a_hang_and_the_whole_story_below(pytester: pytest.Pytester) -> None:
-    result = run_tests(pytester, STUCK, "--chaos-deadline", "2")
+    result = run_tests(pytester, STUCK, "--chaos-deadline", "8")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([
         ">*launcher.start(backend=*).assert_clean_exit()",
         "E *stacks:",
         "E *_stall",
-        "*chaos: chaos repro naive/eventlet/w1/service.start=stall --deadline 2*",
+        "*chaos: chaos repro naive/eventlet/w1/service.start=stall --deadline 8*",
         "timeline (seconds after exec)",
         "*FAULT stall at service.start*",
     ])
@@ -127,7 +127,7 @@ def test_the_examples_of_the_documentation_do_what_they_say(pytester: pytest.Pyt
     ("rpc_fault", '"connect", "refuze"', "unknown action 'refuze'*did you mean refuse*"),
     ("service_fault", '"strat", "raise"', "unknown site 'service.strat'*did you mean service.start*"),
     ("thread_fault", '"proces.fork", "raise"', "unknown site 'proces.fork'*did you mean process.fork*"),
-    ("thread_fault", '"rpc.connect", "refuse"', "unknown site 'rpc.connect'; it must be one of executor.submit*"),
+    ("thread_fault", '"rpc.connect", "refuse"', "'rpc.connect' is a site of rpc transport*for spawning; the fixture fault*"),
     ("fault", '"rpc.connect#0=refuse"', "'0' is not a count of hits*"),
     ("fault", '"rpc.connect", "refuse", role="wroker"', "unknown role 'wroker'*did you mean worker?"),
     ("fault", '"rpc.connect", "delay", "long"', "*delay takes seconds, not 'long'*"),

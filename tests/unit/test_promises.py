@@ -30,6 +30,7 @@ from observations import (
 )
 
 from chaos.actions import ACTIONS
+from chaos.errorlines import error_lines
 from chaos.model import (
     Broken,
     Case,
@@ -51,7 +52,6 @@ from chaos.model import (
     StillRunning,
     Verdict,
 )
-from chaos.errorlines import error_lines
 from chaos.outcomes import BENIGN
 from chaos.promises import PROMISES, same_on_both_backends
 
