@@ -8,7 +8,6 @@ import enum
 import os
 import sys
 import tempfile
-import textwrap
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from chaos.actions import BY_WORD, ActionError, told
-from chaos.caseid import CaseIdError, format_case, parse_case
-from chaos.catalog import BY_NAME, SITES
+from chaos.caseid import format_case
+from chaos.catalog import SITES
 from chaos.compare import backends_against_each_other, compared
 from chaos.errors import UsageError
 from chaos.events import CaseFinished, CaseRejudged, Event, Planned, SweepFinished, SweepStarted, VariantReady
@@ -36,7 +34,8 @@ from chaos.report.junit import junit_report
 from chaos.report.terminal import Terminal
 from chaos.runner.pool import Pool
 from chaos.sweep import Options, healthy, planned, run_baselines, sweep, variants_of
-from chaos.target import Target, entries, resolve
+from chaos.target import Target, resolve
+from chaos.typed import case_of
 
 
 class Status(enum.IntEnum):
@@ -142,19 +141,6 @@ def _width() -> int:
         return 100
 
 
-def case_of(text: str) -> Case:
-    """A case id from the command line. Raises UsageError that points at the column and suggests the nearest."""
-    try:
-        case = parse_case(text, sites=BY_NAME, actions=BY_WORD, targets=entries())
-        for fault in case.faults:
-            told(fault)
-    except CaseIdError as error:
-        raise UsageError(f"not a case id:\n{textwrap.indent(error.render(), '  ')}") from None
-    except ActionError as error:
-        raise UsageError(f"{text}: {error}") from None
-    return case
-
-
 # --- commands ----------------------------------------------------------------------------------------------------------
 
 
@@ -220,7 +206,7 @@ def do_check(options: Namespace) -> Status:
         cases = cases[:1]
     out = options.out and writable(options.out)
     with Pool() as pool:
-        variants = list(run_baselines(pool, target, cases, asked.timing))
+        variants = list(run_baselines(pool, target, cases, replace(asked.timing, boot_s=options.deadline)))
     for variant in variants:
         _say_case(variant.baseline, target)
     if out is not None:

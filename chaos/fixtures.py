@@ -25,7 +25,7 @@ from typing import ClassVar, Protocol
 import fixtures
 
 from chaos.actions import BY_WORD, ActionError, told
-from chaos.caseid import CaseIdError, format_case, format_fault, parse_case, parse_fault
+from chaos.caseid import CaseIdError, format_case, format_fault, parse_fault
 from chaos.catalog import BY_NAME, SITES, Area
 from chaos.errors import UsageError
 from chaos.judge import judge
@@ -38,7 +38,8 @@ from chaos.report.safetext import clean_lines, one_line, wrapped_all
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 from chaos.sweep import healthy, run_baselines
-from chaos.target import Target, entries, resolve
+from chaos.target import Target, resolve
+from chaos.typed import case_of, pointed_out
 
 HitsLike = int | str | Hits | None
 """Which hits of a site: 1, "1", "1..3", "1..", a ``Hits``; None: from the first on, for good."""
@@ -532,23 +533,3 @@ def _word(arg: object) -> str:
     if isinstance(arg, type):
         return arg.__qualname__ if arg.__module__ == "builtins" else f"{arg.__module__}.{arg.__qualname__}"
     return str(arg)
-
-
-def case_of(text: str) -> Case:
-    """The case that ``text`` names. Raises UsageError that points at the column and suggests the nearest names."""
-    try:
-        case = parse_case(text, sites=BY_NAME, actions=BY_WORD, targets=entries())
-        for fault in case.faults:
-            told(fault)
-    except CaseIdError as error:
-        raise UsageError(pointed_out(error)) from None
-    except ActionError as error:
-        raise UsageError(f"{text}: {error}") from None
-    return case
-
-
-def pointed_out(error: CaseIdError) -> str:
-    """The problem first, for a list of failures shows one line of each; then the text and a mark below the column."""
-    text, column, *_ = error.render().split("\n")
-    hint = f"; did you mean {' or '.join(error.suggestions)}?" if error.suggestions else ""
-    return f"{error.problem}{hint}\n  {text}\n  {column}"

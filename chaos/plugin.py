@@ -109,7 +109,8 @@ def launcher(request: pytest.FixtureRequest, _chaos: Chaos) -> Iterator[Launcher
 def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     """The launcher that the marks of a test ask for. What is wrong with them is told without the frames behind it."""
     from chaos.errors import UsageError
-    from chaos.fixtures import Launcher, case_of
+    from chaos.fixtures import Launcher
+    from chaos.typed import case_of
 
     named, armed = item.get_closest_marker("chaos_target"), item.get_closest_marker("chaos")
     target, args = _target(*named.args, **named.kwargs) if named else (None, ())

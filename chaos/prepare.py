@@ -38,15 +38,18 @@ def _changed(config: str, fault: Fault) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``deadline_s``: how long after its fault a launcher may take; None: the target's own, else 10 s."""
+    """``deadline_s``: how long after its fault a launcher may take; None: the target's own, else 10 s. ``boot_s``: how
+    long a start without a fault may take: not the deadline, which is often set low because the faults are quick to see.
+    """
 
     deadline_s: float | None = None
     grace_s: float = 8.0
+    boot_s: float | None = None
 
     def limits(self, target: Target, expected: Expectation | None) -> Limits:
         deadline = self.deadline_s or target.deadline_s or 10.0
         if expected is None:
-            return Limits(deadline, self.grace_s, self.deadline_s or max(BASELINE_BOOT_S, deadline))
+            return Limits(deadline, self.grace_s, self.boot_s or max(BASELINE_BOOT_S, deadline))
         return Limits(deadline, self.grace_s, deadline + READY_FACTOR * (expected.ready_after_s or 1.0))
 
 

@@ -66,6 +66,7 @@ class Target:
     python: str = sys.executable
     deadline_s: float | None = None
     config: str = ""
+    typed_args: tuple[str, ...] = ()
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
@@ -86,9 +87,8 @@ class Target:
     def options(self) -> str:
         """What must be typed behind a case id so that the same target is meant elsewhere."""
         parts = [] if self.python == sys.executable else ["--python", self.python]
-        entry = entries().get(self.name)
-        if entry is None and self.args:
-            parts += ["--", *self.args]
+        if self.typed_args:
+            parts += ["--", *self.typed_args]
         return "".join(" " + _quoted(part) for part in parts)
 
 
@@ -193,7 +193,7 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
     if python is not None:
         target = dataclasses.replace(target, python=_python(python))
     if args:
-        target = dataclasses.replace(target, args=target.args + args if entry else args)
+        target = dataclasses.replace(target, args=target.args + args, typed_args=args)
     if entry is None and _mentions("{backend}", target):
         target = dataclasses.replace(target, backends=("eventlet", "threading"))
     if entry is None and _mentions("{workers}", target):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from processes import Deadline
+
+from chaos.cli import main
 
 TESTS = Path(__file__).resolve().parent.parent
 BOTH = ("--", "{backend}", "{workers}")
@@ -50,6 +55,20 @@ class Chaos:
             finally:
                 process.kill()
         answer = Answer(process.returncode, out.decode(), err.decode())
+        assert "Traceback" not in answer.err, answer.err
+        return answer
+
+    def here(self, *words: str, cwd: Path, capture: pytest.CaptureFixture[str]) -> Answer:
+        """In this process, which saves a quarter of a second: for what ends before anything is started."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        capture.readouterr()
+        try:
+            with contextlib.chdir(cwd):
+                status = main(words)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        answer = Answer(status, *capture.readouterr())
         assert "Traceback" not in answer.err, answer.err
         return answer
 
