@@ -106,9 +106,8 @@ class Withheld:
     """
 
     def __init__(self, out: Path, target: Target) -> None:
-        self._out = out
+        self._out, self._target = out, target
         self._files: list[Consumer] = []
-        self._make = lambda: _files(out, target)
         self._stack = contextlib.ExitStack()
         self._events: list[Event] = []
 
@@ -122,7 +121,7 @@ class Withheld:
     def feed(self, event: Event) -> None:
         self._events.append(event)
         if not self._files and self._is_time(event):
-            self._files = [self._stack.enter_context(file) for file in self._make()]
+            self._files = [self._stack.enter_context(file) for file in _files(self._out, self._target)]
         if self._files:
             for held in self._events:
                 _feed(self._files, held)
@@ -152,8 +151,9 @@ def do_sweep(options: Namespace) -> Status:
     grades: dict[str, Grade] = {}
     baselines: list[Variant] = []
     terminal = Terminal(sys.stdout, suffix=target.options)
+    both: tuple[Consumer, ...] = (Withheld(out, target), terminal)
     with contextlib.ExitStack() as stack:
-        consumers = [stack.enter_context(consumer) for consumer in (Withheld(out, target), terminal)]
+        consumers = [stack.enter_context(consumer) for consumer in both]
         try:
             with Pool(asked.jobs) as pool:
                 for event in sweep(target, asked, pool):
@@ -336,8 +336,9 @@ def _discovered(options: Namespace) -> tuple[Target, list[Variant]]:
     target = _target(options)
     asked = _options(options, target)
     with Pool(min(2, os.cpu_count() or 1)) as pool:
-        thorough = asked.profile in (Profile.FULL, Profile.NIGHTLY) or options.command == "sites"
-        return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing, thorough=thorough))
+        return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing,
+                                          thorough=asked.thorough or options.command == "sites",
+                                          exhaustive=asked.profile is Profile.NIGHTLY))
 
 
 def do_compare(options: Namespace) -> Status:

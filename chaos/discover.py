@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from chaos.model import Observation, Phase, Site
+from dataclasses import replace
+
+from chaos.calls import is_call
+from chaos.model import Observation, Phase, Site, Variant
 
 
 def sites_of(seen: Observation) -> tuple[Site, ...]:
@@ -19,4 +22,15 @@ def sites_of(seen: Observation) -> tuple[Site, ...]:
         elif known.phase is hit.phase:
             found[key] = Site(hit.site, hit.role, known.hits + 1, known.at_s, known.phase)
     phases = list(Phase)
+    errors = dict(seen.calls)
+    found = {key: replace(site, error=errors.get(site.name, "")) for key, site in found.items()}
     return tuple(sorted(found.values(), key=lambda site: (phases.index(site.phase), site.at_s)))
+
+
+def with_calls(variant: Variant, traced: tuple[Observation, ...]) -> Variant:
+    """The variant with the call sites that every traced run reached on its way up: what one run saw and another did not
+    is a matter of timing, and a fault there would be unreached every other night."""
+    runs = [{(site.name, site.role): site for site in sites_of(seen) if is_call(site.name)
+             and site.phase is Phase.START} for seen in traced]
+    stable = [site for key, site in runs[0].items() if all(key in run for run in runs[1:])] if runs else []
+    return replace(variant, sites=(*variant.sites, *stable))

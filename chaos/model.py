@@ -288,6 +288,8 @@ class Observation:
     output: str = ""
     stacks: str = ""
     leaks: tuple[str, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
+    """Traced calls (sites ``CALLER,CALLEE``) and the exception that each callee names, "" where it names none."""
     means: tuple[str, ...] = ()
     """How a ``limit`` was put in place on this machine (``seccomp …``, ``RLIMIT_NOFILE 7``): it may differ elsewhere."""
     harness: str = ""
@@ -331,6 +333,8 @@ class Site:
     hits: int
     at_s: float
     phase: Phase = Phase.START
+    error: str = ""
+    """For a traced call: the exception that its callee names."""
 
 
 @dataclass(frozen=True, slots=True)

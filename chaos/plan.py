@@ -9,10 +9,13 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from chaos.calls import Rank, error_for, is_call, rank
 from chaos.catalog import BY_NAME, SiteDoc
 from chaos.model import Case, Fault, Hits, Phase, Site, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
+MOST_CALLS = 2
+"""The exhaustive loop fails each traced call this often one by one: a loop over forty hosts is one place, not forty."""
 MOST_HITS = 6
 """Profile ``full`` fails each of the first hits of a site in turn, up to this many."""
 
@@ -112,6 +115,9 @@ def plan(variant: Variant, profile: Profile) -> tuple[Case, ...]:
 
 
 def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
+    if is_call(site.name):
+        yield from _failed_calls(site)
+        return
     doc = BY_NAME.get(site.name)
     family = site.role.partition(".")[0]
     if doc is None or family not in ("parent", "worker"):
@@ -121,6 +127,15 @@ def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
         for one in TRIES:
             if _at_least(profile, one.since) and _is_for(one, site, doc):
                 yield Fault(site.name, one.action, one.args, role, one.hits)
+
+
+def _failed_calls(site: Site) -> Iterator[Fault]:
+    """A traced call fails at each of its hits once, and for good, with what its callee really raises."""
+    if rank(site.name) is Rank.UNREAL:
+        return
+    role, words = site.role.partition(".")[0], error_for(site.name, site.error).words
+    for hits in (*(Hits(hit, hit) for hit in range(1, min(site.hits, MOST_CALLS) + 1)), PERSISTENT):
+        yield Fault(site.name, "raise", words, role, hits)
 
 
 def _is_for(one: Try, site: Site, doc: SiteDoc) -> bool:

@@ -54,9 +54,11 @@ class Timing:
 
 
 def request_for(target: Target, case: Case, timing: Timing, expected: Expectation | None, *,
-                thorough: bool = False) -> Request:
-    """The request that runs ``case``; ``expected`` None makes it a baseline, ``thorough`` one that finds every site."""
+                thorough: bool = False, exhaustive: bool = False) -> Request:
+    """The request that runs ``case``; ``expected`` None makes it a baseline, ``thorough`` one that finds every named
+    site, ``exhaustive`` one that also finds every call out of the target's own package."""
     case_id = format_case(case)
+    own = target.own_package if exhaustive or any("," in fault.site for fault in case.faults) else ""
     argv, script = target.argv(case)
     config, secrets = filled(target.config, case_id)
     for fault in case.faults:
@@ -64,5 +66,5 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
                    secrets=secrets,
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
-                   plan=plan_text(case_id, case.faults, thorough=thorough), limits=timing.limits(target, expected),
+                   plan=plan_text(case_id, case.faults, thorough=thorough, own=own), limits=timing.limits(target, expected),
                    expected=expected)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chaos.caseid import format_case
-from chaos.discover import sites_of
+from chaos.discover import sites_of, with_calls
 from chaos.events import (
     CaseFinished,
     CaseRejudged,
@@ -27,6 +27,7 @@ from chaos.prepare import Timing, request_for
 from chaos.runner.pool import Pool
 from chaos.target import Target
 
+TRACED_RUNS = 2
 PACKAGES = ("oslo.service", "cotyledon", "oslo.messaging", "eventlet")
 
 
@@ -42,6 +43,10 @@ class Options:
     seed: int = 0
     timing: Timing = field(default_factory=Timing)
 
+    @property
+    def thorough(self) -> bool:
+        return self.profile in (Profile.FULL, Profile.NIGHTLY)
+
 
 def variants_of(target: Target, options: Options) -> tuple[Case, ...]:
     """The baseline cases of every way to start the target that the options ask for."""
@@ -50,13 +55,20 @@ def variants_of(target: Target, options: Options) -> tuple[Case, ...]:
 
 
 def run_baselines(pool: Pool, target: Target, cases: Iterable[Case], timing: Timing, *,
-                  thorough: bool = False) -> Iterator[Variant]:
-    """Start each without a fault. What a good start looks like, and which sites it has, is learnt here."""
+                  thorough: bool = False, exhaustive: bool = False) -> Iterator[Variant]:
+    """Start each without a fault. What a good start looks like, and which sites it has, is learnt here.
+
+    ``exhaustive``: each is started twice more, traced, which is slow and therefore not what a good start looks like.
+    """
     requests = [request_for(target, case, timing, None, thorough=thorough) for case in cases]
     done = {request.case: seen for request, seen in pool.run(requests) if seen is not None}
     for request in requests:
         seen = done[request.case]
-        yield Variant(Judged(request.case, seen, judge(request.case, seen)), sites_of(seen))
+        variant = Variant(Judged(request.case, seen, judge(request.case, seen)), sites_of(seen))
+        if exhaustive and healthy(variant):
+            traced = [request_for(target, request.case, timing, None, exhaustive=True)] * TRACED_RUNS
+            variant = with_calls(variant, tuple(seen for _, seen in pool.run(traced) if seen is not None))
+        yield variant
 
 
 def healthy(variant: Variant) -> bool:
@@ -69,7 +81,7 @@ def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
     yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions())
     variants = []
     for variant in run_baselines(pool, target, variants_of(target, options), options.timing,
-                                 thorough=options.profile in (Profile.FULL, Profile.NIGHTLY)):
+                                 thorough=options.thorough, exhaustive=options.profile is Profile.NIGHTLY):
         variants.append(variant)
         yield VariantReady(variant)
     if all(map(healthy, variants)):

@@ -67,6 +67,7 @@ class Target:
     deadline_s: float | None = None
     config: str = ""
     typed_args: tuple[str, ...] = ()
+    package: str = ""
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
@@ -82,6 +83,11 @@ class Target:
 
     def environment(self, case: Case) -> tuple[tuple[str, str], ...]:
         return tuple((name, _filled(value, case)) for name, value in self.env)
+
+    @property
+    def own_package(self) -> str:
+        """The package whose calls into others are the sites of the exhaustive loop; "" where it is not known."""
+        return self.package or (self.command.partition(":")[0].partition(".")[0] if CALLABLE.match(self.command) else "")
 
     @property
     def options(self) -> str:
@@ -146,7 +152,7 @@ def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
     return Target(name, entry["command"], tuple(map(str, entry.get("args", ()))),
                   tuple((key, str(value)) for key, value in entry.get("env", {}).items()),
                   tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
-                  entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""))
+                  entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""), package=entry.get("package", ""))
 
 
 def _is_text(value: object) -> bool:
@@ -161,15 +167,20 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _is_list_of_counts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_count, value))
+
+
 ENTRY: dict[str, tuple[Callable[[Any], bool], str]] = {
     "command": (_is_text, "a package.module:callable, a console script or a path"),
-    "args": (lambda value: value == [] or _is_list_of_texts(value), 'a list of texts such as ["--workers", "{workers}"]'),
+    "args": (lambda value: value == [] or _is_list_of_texts(value), 'a list such as ["--workers", "{workers}"]'),
     "env": (lambda value: isinstance(value, dict), "a table of texts"),
     "backends": (_is_list_of_texts, 'a list such as ["eventlet", "threading"]'),
-    "workers": (lambda value: isinstance(value, list) and bool(value) and all(map(_is_count, value)), "a list such as [1, 2]"),
+    "workers": (_is_list_of_counts, "a list such as [1, 2]"),
     "python": (_is_text, "the path of a Python interpreter"),
-    "deadline_s": (lambda value: isinstance(value, float) and value > 0 or _is_count(value), "seconds above 0"),
+    "deadline_s": (lambda value: _is_count(value) or (isinstance(value, float) and value > 0), "seconds above 0"),
     "config": (_is_text, "the text of a configuration file"),
+    "package": (_is_text, "the name of the package whose calls into others the exhaustive loop fails"),
 }
 """The keys of an entry: what is right for each, as a rule and in words."""
 

@@ -20,6 +20,7 @@ _places = {"_posixsubprocess": []}     # module name -> [(qualified name, how, s
 _heirs = {}             # base class -> [(method names, excluded modules, site, milestone)]
 _children = {}          # worker slot -> pid: a worker that is born again gets the slot of the dead one
 _recorded = {}
+_own_packages = []      # the plan asks for every call that these make into another package
 _way_out = []           # a descriptor for the record, only where a limit leaves none
 _effects = None
 _monotonic = time.monotonic
@@ -45,6 +46,9 @@ def begin():
     _watch_forks()
     _announce(".".join(map(str, sys.version_info[:3])))
     hit("process.image")
+    if _own_packages:
+        import _chaos_calls
+        _chaos_calls.watch(_own_packages, [site for site in armed_sites() if "," in site])
 
 
 def _role_given():
@@ -82,6 +86,8 @@ def _read_plan():
             words = [_unescaped(word) for word in line.split("\t")]
             if words[0] == "place":
                 _places.setdefault(words[1], []).append(tuple(words[2:6]))
+            elif words[0] == "calls":
+                _own_packages.extend(words[1:])
             elif words[0] == "fault":
                 _faults.append((words[1], words[2], words[3], int(words[4]), int(words[5]), words[6], words[7],
                                 words[8:]))
@@ -159,12 +165,22 @@ def refuse_processes():
 
 def _count(counter):
     """The number of this hit over all processes: one byte appended by a descriptor of our own tells its own offset."""
-    tally = posix.open(where + "/hits/" + counter, APPEND, 0o666)
+    tally = posix.open(where + "/hits/" + _short(counter), APPEND, 0o666)
     try:
         posix.write(tally, b".")
         return posix.lseek(tally, 0, 1)
     finally:
         posix.close(tally)
+
+
+def _short(name):
+    """A file name holds 255 bytes, and a call's two names may be longer."""
+    if len(name) < 200:
+        return name
+    digest = 0
+    for letter in name:
+        digest = (digest * 31 + ord(letter)) & 0xFFFFFFFF
+    return "%s~%08x" % (name[:150], digest)
 
 
 def _family(name):
@@ -202,6 +218,10 @@ def hit(site):
         if answer is not None:
             return answer
     return None
+
+
+def armed_sites():
+    return [fault[1] for fault in _faults]
 
 
 def _is_due(fault, number):
@@ -264,6 +284,9 @@ def _on_thread_body(start, site):
         run = self.run
 
         def chaos_body():
+            if _own_packages:
+                import _chaos_calls
+                _chaos_calls.here()
             answer = hit(site)
             return run() if answer is None else answer[0]
         self.run = chaos_body

@@ -103,6 +103,7 @@ class Run:
         self.roles: dict[int, str] = {}
         self.titles: dict[str, int] = {}
         self.means: list[str] = []
+        self.calls: dict[str, str] = {}
         self.alive: tuple[tree.Seen, ...] = ()
         self.cpu: deque[tuple[float, float]] = deque(maxlen=int(1.2 / TICK_S))
         self.cpu_share: float | None = None
@@ -224,6 +225,8 @@ class Run:
             case "fired" if len(self.fired) < MOST_FIRINGS:
                 self.fired.append(Firing(at_s, int(fields[0]), fields[1], said.role, said.pid, int(fields[2]),
                                          fields[3], fields[4], phase))
+            case "call":
+                self.calls.setdefault(fields[0], fields[1])
             case "means":
                 self.means.append(fields[0])
             case "mile":
@@ -535,6 +538,7 @@ class Run:
             cpu_share=self.cpu_share,
             output=self._masked(output),
             stacks=self._masked(self.stacks),
+            calls=tuple(self.calls.items()),
             means=tuple(dict.fromkeys(self.means)),
             leaks=leaks(self._shown(output), self.request.secrets),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from cli.typing_chaos import Chaos
 from processes import Deadline
 from processes import deadline as deadline

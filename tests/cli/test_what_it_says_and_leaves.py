@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from cli.typing_chaos import BOTH, FAILS, HEALTHY, PASSES, TESTS, Chaos, change, report_of
 from processes import Deadline, below, watched
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cli.typing_chaos import HEALTHY, PASSES, TESTS, Chaos
 from processes import Deadline
 
@@ -59,7 +60,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "id-seconds": (("run", "scheduler/threading/w2/service.start=delay:soon"), ("'soon'", "0.5")),
     "id-errno": (("run", "scheduler/threading/w2/service.start=raise:OSError:ENOSUCH"), ("'ENOSUCH'", "EAGAIN")),
     "id-exit": (("run", "scheduler/threading/w2/service.start=exit:1:soft"), ("exit:3",)),
-    "id-empty": (("run", ""), ("not a case id",)),
+    "id-empty": (("run", ""), ("target is missing",)),
     "id-none": (("run",), ("CASE_ID",)),
     "id-of-no-target": (("run", "./gone.py/-/w1/none"), ("gone.py",)),
     "compare-one": (("compare", "nowhere"), ("nowhere",)),
@@ -105,7 +106,7 @@ def test_the_module_and_the_script_are_the_same_command(tmp_path: Path, deadline
 
 def test_the_caret_stands_under_the_column_of_the_mistake(chaos: Chaos) -> None:
     lines = chaos("run", "scheduler/threading/w2/servce.start=raise").err.splitlines()
-    at = next(index for index, line in enumerate(lines) if "servce" in line)
+    at = next(index for index, line in enumerate(lines) if line.lstrip().startswith("scheduler/"))
     assert lines[at + 1].index("^") == lines[at].index("servce")
 
 

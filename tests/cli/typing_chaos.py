@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Deadline
 
 from chaos.cli import main
+from processes import Deadline
 
 TESTS = Path(__file__).resolve().parent.parent
 BOTH = ("--", "{backend}", "{workers}")

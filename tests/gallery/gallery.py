@@ -221,6 +221,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
             also=("ready-means-ready",), deadline_s=2),
     _breaks("ends", "ends_behind_a_live_thread.py", "thread.spawn#2=raise", also=("recovers",), deadline_s=2),
     _breaks("ends", "ends_opens_a_fifo.sh", expected=LEARNT, deadline_s=2),
+    _breaks("ends", "ends_polls_for_ever.sh", expected=LEARNT, deadline_s=2),
     _close("ends", "ends_slowly.py", expected=LEARNT),
     _close("ends", "ends_after_some_retries.py", NO_THREAD),
     _close("ends", "ends_slowly.py", "thread.spawn=delay:0.5", name="ends-delayed"),
@@ -274,6 +275,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     _close("gives-up", "gives_up_after_three.py", "thread.spawn@worker=raise"),
     _close("gives-up", "gives_up_not_needed.py", "thread.spawn@worker#1..2=raise"),
     _close("gives-up", "gives_up_helpers.py"),
+    _close("gives-up", "gives_up_probing.py"),
 
     _breaks("ready-means-ready", "ready_before_it_fails.py", expected=LEARNT),
     _breaks("ready-means-ready", "ready_before_its_work.py", NO_THREAD),
@@ -302,6 +304,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     _close("full-strength", "nova_shaped.py", "service.start@worker.1#1=delay:0.7", name="full-strength-later",
            backends=THREADING, workers=2),
     _close("full-strength", "full_strength_tries_again.py", "thread.spawn#2=raise", expected=LEARNT),
+    _close("full-strength", "full_strength_comes_and_goes.py", "thread.spawn#1=delay:0.5", expected=LEARNT),
 
     _breaks("recovers", "recovers_waits_for_a_lost_thread.py", NO_THREAD_ONCE, also=("ends",), deadline_s=2),
     _breaks("recovers", "recovers_to_an_empty_server.py", "rpc.connect#1=refuse", backends=EVENTLET,

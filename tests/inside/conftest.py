@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from inside.interpreters import Lab
 from processes import Deadline
 from processes import deadline as deadline

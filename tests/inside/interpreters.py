@@ -12,12 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from processes import Deadline
-
 import chaos
 from chaos.arming import plan_text
 from chaos.model import Fault, Hits, token_of
 from chaos.runner import wire
+from processes import Deadline
 
 INSIDE = Path(chaos.__file__).parent / "inside"
 CASE_ID = "spot/-/w1/test"

@@ -6,10 +6,10 @@ import os
 import signal
 
 import pytest
-from inside.interpreters import TOKEN, Lab, Started, a_fault
-from processes import becomes_silent, is_silent
 
 from chaos.model import Hits
+from inside.interpreters import TOKEN, Lab, a_fault
+from processes import becomes_silent, is_silent
 
 PLAIN = """
 import spot

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from inside.interpreters import SITE, Lab, a_fault
-
 from chaos.model import Hits
+from inside.interpreters import SITE, Lab, a_fault
 
 STORM = """
 import os, sys, threading, spot

@@ -16,7 +16,7 @@ def wait_for_a_peer_that_never_answers() -> None:
 
 def main() -> int:
     def make(service: Any) -> Any:
-        class Service(service.Service):
+        class Service(service.Service):  # type: ignore[misc]
             def start(self) -> None:
                 wait_for_a_peer_that_never_answers()
 

@@ -10,7 +10,7 @@ from launchers.oslo import start
 
 def main() -> int:
     def make(service: Any) -> Any:
-        class Service(service.Service):
+        class Service(service.Service):  # type: ignore[misc]
             def start(self) -> None:
                 super().start()
                 self.tg.add_timer(0.1, int)     # without one, eventlet's hub sleeps for a minute through its SIGTERM

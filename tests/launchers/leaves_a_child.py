@@ -11,7 +11,7 @@ from launchers.oslo import start
 
 def main() -> int:
     def make(service: Any) -> Any:
-        class Service(service.Service):
+        class Service(service.Service):  # type: ignore[misc]
             def start(self) -> None:
                 super().start()
                 self.tg.add_timer(0.1, int)     # see healthy.py

@@ -10,7 +10,7 @@ from launchers.oslo import start
 
 def main() -> int:
     def make(service: Any) -> Any:
-        class Service(service.Service):
+        class Service(service.Service):  # type: ignore[misc]
             def start(self) -> None:
                 raise RuntimeError("the database schema is 3 versions behind")
 

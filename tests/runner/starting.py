@@ -7,12 +7,11 @@ import sys
 import textwrap
 from pathlib import Path
 
-from processes import Deadline, below, is_alive
-
 from chaos.arming import plan_text
 from chaos.model import Case, Expectation, Fault, Limits, Observation
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
+from processes import Deadline, below, is_alive
 
 PRELUDE = '''
 import ctypes, os, signal, socket, sys, threading, time

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import Deadline, below, watched
-from runner.starting import LONG, Stage
 
 from chaos.model import Exited, Observation
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
+from processes import Deadline, below, watched
+from runner.starting import LONG, Stage
 
 
 def _facts(seen: Observation) -> tuple[object, ...]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
-from processes import Deadline, watched
-from runner.starting import LONG, SHORT, Stage
 
 from chaos.model import Exited, Expectation, Fault, Hits, Killed, Limits, StillRunning
 from chaos.runner.pool import Pool
 from chaos.runner.supervise import HEAD_BYTES, TAIL_BYTES, Output
+from processes import Deadline, watched
+from runner.starting import LONG, SHORT, Stage
 
 # --- how it ended ----------------------------------------------------------------------------------------------------
 

@@ -147,4 +147,4 @@ def test_the_options_say_the_arguments_that_were_added_to_an_entry(project: Path
 def test_the_options_name_another_python(project: Path) -> None:
     other = project / "python"
     os.symlink(sys.executable, other)
-    assert resolve("scheduler", python=str(other)).options == f" --python {other}"
+    assert resolve("json.tool:main", python=str(other)).options == f" --python {other}"

@@ -24,7 +24,7 @@ def test_a_record_without_fields_has_none() -> None:
     assert parse("x\t1\t2\tparent") == Said("x", 1.0, 2, "parent", ())
 
 
-@pytest.mark.parametrize("line", ["", "hit", "hit\t", "hit\tsoon\t7\tparent", "hit\t1.5\tme\tparent", "hit\t1.5\t7", "\t\t\t"])
+@pytest.mark.parametrize("line", ["", "hit", "hit\t", "hit\tsoon\t7\tparent", "hit\t1.5\tme\tparent", "hit\t1.5\t7", "\t\t"])
 def test_a_line_that_is_torn_is_no_record(line: str) -> None:
     assert parse(line) is None
 

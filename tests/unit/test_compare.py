@@ -1,0 +1,91 @@
+"""Two sets of verdicts side by side, as text."""
+
+from __future__ import annotations
+
+from observations import an_observation, judged
+
+from chaos.caseid import parse_case
+from chaos.compare import backends_against_each_other, compared
+from chaos.model import Grade, Judged, Outcome, Verdict
+
+ONE = "s/threading/w1/service.start=raise"
+TWO = "s/threading/w1/service.stop=raise"
+
+
+def a_verdict(outcome: Outcome, case_id: str = ONE) -> Judged:
+    grade = Grade.PASS if outcome in (Outcome.STARTED, Outcome.CLEAN_EXIT) else Grade.FAIL
+    if outcome is Outcome.UNREACHED:
+        grade = Grade.UNREACHED
+    return judged(parse_case(case_id), an_observation(), Verdict(outcome, grade))
+
+
+PASSES, FAILS = a_verdict(Outcome.CLEAN_EXIT), a_verdict(Outcome.RESPAWN_LOOP)
+NOTHING = "0 new, 0 fixed, 0 still failing, 0 changed outcome, 0 only in the old report, 0 only in the new report"
+
+
+def test_two_equal_reports_differ_in_nothing() -> None:
+    assert compared([PASSES], [PASSES]) == NOTHING
+    assert compared([], []) == NOTHING
+
+
+def test_a_failure_that_was_a_pass_is_new() -> None:
+    assert compared([PASSES], [FAILS]).splitlines() == [
+        "new: 1", f"  {ONE}  clean-exit -> respawn-loop", "changed outcome: 1", f"  {ONE}  clean-exit -> respawn-loop",
+        NOTHING.replace("0 new", "1 new").replace("0 changed", "1 changed"),
+    ]
+
+
+def test_a_pass_that_was_a_failure_is_fixed() -> None:
+    assert "fixed: 1\n" in compared([FAILS], [PASSES])
+
+
+def test_a_failure_that_is_no_longer_reached_is_not_fixed() -> None:
+    text = compared([FAILS], [a_verdict(Outcome.UNREACHED)])
+    assert "fixed: " not in text
+    assert f"{ONE}  respawn-loop -> unreached" in text
+
+
+def test_a_failure_that_fails_otherwise_is_still_failing_and_changed() -> None:
+    text = compared([FAILS], [a_verdict(Outcome.DEGRADED)])
+    assert "still failing: 1\n" in text
+    assert "changed outcome: 1\n" in text
+
+
+def test_a_failing_case_that_was_not_there_before_is_new() -> None:
+    text = compared([], [FAILS])
+    assert f"new: 1\n  {ONE}  not run -> respawn-loop" in text
+    assert "only in the new report: 1" in text
+
+
+def test_a_case_that_is_gone_is_told() -> None:
+    assert f"only in the old report: 1\n  {ONE}\n" in compared([PASSES], [])
+
+
+def test_cases_are_sorted_by_id_whatever_their_order() -> None:
+    both = [FAILS, a_verdict(Outcome.RESPAWN_LOOP, TWO)]
+    assert compared([], both) == compared([], both[::-1])
+
+
+# --- one report's halves ---------------------------------------------------------------------------------------------
+
+
+def _half(backend: str, outcome: Outcome, site: str = "service.start") -> Judged:
+    return a_verdict(outcome, f"s/{backend}/w1/{site}=raise")
+
+
+def test_a_case_with_two_outcomes_is_told_with_both() -> None:
+    text = backends_against_each_other([_half("eventlet", Outcome.CLEAN_EXIT), _half("threading", Outcome.RESPAWN_LOOP)])
+    assert "eventlet: clean-exit (pass); threading: respawn-loop (fail)" in text
+    assert text.splitlines()[-1] == "1 cases ran on both backends, 1 with different outcomes"
+
+
+def test_a_case_with_one_outcome_and_a_case_of_one_half_are_not_told() -> None:
+    cases = [_half("eventlet", Outcome.STARTED), _half("threading", Outcome.STARTED),
+             _half("eventlet", Outcome.DEGRADED, "service.stop")]
+    assert backends_against_each_other(cases) == "1 cases ran on both backends, 0 with different outcomes"
+
+
+def test_the_worst_difference_stands_first() -> None:
+    mild = [_half("eventlet", Outcome.STARTED), _half("threading", Outcome.CLEAN_EXIT)]
+    bad = [_half("eventlet", Outcome.DEGRADED, "service.stop"), _half("threading", Outcome.RESPAWN_LOOP, "service.stop")]
+    assert "service.stop" in backends_against_each_other([*mild, *bad]).splitlines()[0]
