@@ -28,8 +28,8 @@ REAL = frozenset("""posix os _socket socket ssl _ssl select selectors _thread th
 UNREAL = frozenset("""abc enum dataclasses typing types collections functools itertools operator re weakref inspect copy
     contextlib warnings gc string textwrap reprlib keyword genericpath posixpath codecs encodings debtcollector
     wrapt __future__ locale gettext""".split())
-_UNREAL_NAME = re.compile(r"(^|\.)(<\w+>|_handle_fromlist|__(?!init__|call__|enter__|import__)\w+__|getLogger|isEnabledFor|_log|log|debug|info"
-                          r"|warning|error|exception|critical)$")
+_UNREAL_NAME = re.compile(r"(^|\.)(<\w+>|_handle_fromlist|__(?!init__|call__|enter__|import__)\w+__|getLogger"
+                          r"|isEnabledFor|_log|log|debug|info|warning|error|exception|critical)$")
 _BY_PACKAGE = {"importlib": Error("ImportError", None, "cannot import"),
                "stevedore": Error("RuntimeError", None, "no such driver"),
                "socket": Error("OSError", 24, "Too many open files"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from chaos.calls import Rank, error_for, is_call, rank
 from chaos.catalog import BY_NAME, SiteDoc
-from chaos.model import Case, Fault, Hits, Phase, Site, Variant
+from chaos.model import Case, Fault, Hits, Judged, Phase, Site, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
 MOST_CALLS = 2
@@ -114,12 +114,31 @@ def plan(variant: Variant, profile: Profile) -> tuple[Case, ...]:
     return tuple(replace(base, faults=(fault,)) for fault in faults)
 
 
+def second_faults(judged: Judged, variant: Variant) -> tuple[Case, ...]:
+    """The case with a second fault at each site that only the first one brought about: the clean-up that it started.
+
+    Linear on purpose: not every pair, but every place that nobody reaches on a good day.
+    """
+    case, seen = judged.case, judged.seen
+    if len(case.faults) != 1 or not seen.fired or seen.served_s is not None:
+        return ()
+    usual = {(site.name, _family(site.role)) for site in variant.sites}
+    fresh = dict.fromkeys((hit.site, _family(hit.role)) for hit in seen.hits if hit.at_s > seen.fired[0].at_s)
+    return tuple(replace(case, faults=(*case.faults, Fault(name, "raise", BY_NAME[name].errors[0].words, role, ONCE)))
+                 for name, role in fresh if (name, role) not in usual and role in ("parent", "worker")
+                 and name in BY_NAME and BY_NAME[name].errors)
+
+
+def _family(role: str) -> str:
+    return role.partition(".")[0]
+
+
 def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
     if is_call(site.name):
         yield from _failed_calls(site)
         return
     doc = BY_NAME.get(site.name)
-    family = site.role.partition(".")[0]
+    family = _family(site.role)
     if doc is None or family not in ("parent", "worker"):
         return
     for role in _roles(site, workers, profile):
@@ -133,7 +152,7 @@ def _failed_calls(site: Site) -> Iterator[Fault]:
     """A traced call fails at each of its hits once, and for good, with what its callee really raises."""
     if rank(site.name) is Rank.UNREAL:
         return
-    role, words = site.role.partition(".")[0], error_for(site.name, site.error).words
+    role, words = _family(site.role), error_for(site.name, site.error).words
     for hits in (*(Hits(hit, hit) for hit in range(1, min(site.hits, MOST_CALLS) + 1)), PERSISTENT):
         yield Fault(site.name, "raise", words, role, hits)
 
@@ -141,7 +160,7 @@ def _failed_calls(site: Site) -> Iterator[Fault]:
 def _is_for(one: Try, site: Site, doc: SiteDoc) -> bool:
     """Whether a kind of fault fits a site. What is tried everywhere is tried at the usual sites; at a thorough one only
     its own errors and a stall are: a signal or a kill there is one at the usual site next to it."""
-    family = site.role.partition(".")[0]
+    family = _family(site.role)
     if not one.sites and doc.thorough and one.action != "stall":
         return False
     return (site.name in (one.sites or (site.name,)) and family in (one.roles or (family,))

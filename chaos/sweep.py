@@ -22,7 +22,7 @@ from chaos.events import (
 )
 from chaos.judge import judge, judge_pair, pair_key
 from chaos.model import Case, Expectation, Grade, Judged, Observation, Variant
-from chaos.plan import Profile, plan
+from chaos.plan import Profile, plan, second_faults
 from chaos.prepare import Timing, request_for
 from chaos.runner.pool import Pool
 from chaos.target import Target
@@ -85,12 +85,29 @@ def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
         variants.append(variant)
         yield VariantReady(variant)
     if all(map(healthy, variants)):
-        cases = planned(variants, options)
-        yield Planned(tuple(map(format_case, cases)))
-        expected = {(one.baseline.case.backend, one.baseline.case.workers): one.baseline.seen.expected
-                    for one in variants}
-        yield from run_cases(pool, target, cases, options.timing, lambda case: expected[case.backend, case.workers])
+        yield from _run_plan(target, options, pool, variants)
     yield SweepFinished(time.monotonic() - began)
+
+
+def _run_plan(target: Target, options: Options, pool: Pool, variants: Sequence[Variant]) -> Iterator[Event]:
+    """The planned cases; then, in a thorough sweep, those with a second fault in the clean-up that the first brought."""
+    of_case = {(one.baseline.case.backend, one.baseline.case.workers): one for one in variants}
+
+    def variant(case: Case) -> Variant:
+        return of_case[case.backend, case.workers]
+
+    def expected(case: Case) -> Expectation:
+        return variant(case).baseline.seen.expected
+
+    cases, seconds = planned(variants, options), dict[Case, None]()
+    yield Planned(tuple(map(format_case, cases)))
+    for event in run_cases(pool, target, cases, options.timing, expected, thorough=options.thorough):
+        yield event
+        if options.thorough and isinstance(event, CaseFinished):
+            seconds.update(dict.fromkeys(second_faults(event.judged, variant(event.judged.case))))
+    if seconds:
+        yield Planned(tuple(map(format_case, (*cases, *seconds))))
+        yield from run_cases(pool, target, seconds, options.timing, expected, thorough=True)
 
 
 def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
@@ -104,10 +121,11 @@ def _wanted(case_id: str, only: Sequence[str]) -> bool:
 
 
 def run_cases(pool: Pool, target: Target, cases: Iterable[Case], timing: Timing,
-              expected: Callable[[Case], Expectation]) -> Iterator[Event]:
+              expected: Callable[[Case], Expectation], *, thorough: bool = False) -> Iterator[Event]:
     """Run and judge; a pair of backends is judged as a pair once both are known."""
     twins: dict[Case, Judged] = {}
-    for request, seen in pool.run(request_for(target, case, timing, expected(case)) for case in cases):
+    requests = (request_for(target, case, timing, expected(case), thorough=thorough) for case in cases)
+    for request, seen in pool.run(requests):
         if seen is None:
             yield CaseStarted(request.case_id)
             continue

@@ -20,23 +20,24 @@ REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document
 
 MAY_IMPORT: dict[str, set[str]] = {
     # values and data: nothing below them
-    "": set(), "model": set(), "catalog": set(), "errors": set(), "runner.tree": set(), "runner.wire": set(),
+    "": set(), "model": set(), "catalog": set(), "errorlines": set(), "errors": set(), "secrets": set(),
+    "runner.tree": set(), "runner.wire": set(),
     # pure rules over values
     "actions": {"catalog", "model"},
+    "calls": {"catalog"},
     "caseid": {"model"},
     "codec": {"model"},
-    "discover": {"model"},
-    "errorlines": set(),
+    "discover": {"calls", "model"},
     "outcomes": {"errorlines", "model"},
     "promises": {"model", "outcomes"},
     "judge": {"caseid", "model", "outcomes", "promises"},
-    "plan": {"catalog", "model"},
+    "plan": {"calls", "catalog", "model"},
     "compare": {"caseid", "judge", "model"},
     "events": {"model"},
     "arming": {"actions", "catalog", "model"},
-    "secrets": set(),
     # what is started, and how long it may take
     "target": {"errors", "model"},
+    "typed": {"actions", "caseid", "catalog", "errors", "model", "target"},
     "prepare": {"arming", "caseid", "model", "runner.request", "secrets", "target"},
     # the only part that has processes
     "runner.request": {"model"},
@@ -49,17 +50,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"", "caseid", "codec", "events", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
     "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "model", "plan", "prepare", "sweep",
-                 "target"} | RUNNER | REPORT,
+                 "target", "typed"} | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
-    "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target"}
-    | RUNNER | REPORT,
-    "plugin": {"errors", "fixtures", "model", "prepare", "runner.host", "target"},
+    "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",
+                 "typed"} | RUNNER | REPORT,
+    "plugin": {"errors", "fixtures", "model", "prepare", "runner.host", "target", "typed"},
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
-PURE = {"actions", "arming", "caseid", "catalog", "codec", "compare", "discover", "errorlines", "events", "judge", "model",
-        "outcomes", "plan", "promises", "report.closing", "report.document", "report.explain", "report.findings",
+PURE = {"actions", "arming", "calls", "caseid", "catalog", "codec", "compare", "discover", "errorlines", "events", "judge",
+        "model", "outcomes", "plan", "promises", "report.closing", "report.document", "report.explain", "report.findings",
         "report.matrix", "report.results", "secrets"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
 WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selectors", "shutil", "socket", "subprocess",
@@ -92,8 +93,8 @@ MAY_EXIT = {
 }
 
 INSIDE_MAY_IMPORT = {
-    # The agent's modules among themselves: the last three only where a fault is armed, or chaos asks for a look.
-    "_chaos_agent", "_chaos_effects", "_chaos_limits", "_chaos_look",
+    # The agent's modules among themselves; all but the first only where a case needs them.
+    "_chaos_agent", "_chaos_calls", "_chaos_effects", "_chaos_limits", "_chaos_look",
     # Loaded, or frozen into the interpreter, in every Python before sitecustomize runs.
     "_frozen_importlib", "_frozen_importlib_external", "builtins", "os",
 }
