@@ -129,6 +129,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("full", "standard output and error are on a disk that is full", False, _plain),
     Action("preload", "the modules that patching comes too late for (threading, ssl) are imported first", False, _plain),
     Action("twice", "the standard library is patched twice", False, _plain),
+    Action("unquoted", "passwords stand in their URLs as they are, not quoted", False, _noted),
     Action("missing", "the file is not there", True, _noted),
     Action("unreadable", "the file may not be read", True, _noted),
     Action("malformed", "the file is not well-formed", True, _noted),

@@ -113,7 +113,7 @@ THOROUGH: tuple[SiteDoc, ...] = (
            _bad_config("RequiredOptError", "value required for option")), "cause"),
     _more("config.file", Area.SETUP, "the configuration file as chaos gave it: not there, not readable, not well-formed",
           (Place("oslo_config.cfg", "ConfigOpts.__call__", "method"),), (), "cause",
-          ("missing", "unreadable", "malformed", "set")),
+          ("missing", "unreadable", "malformed", "set", "unquoted")),
     _more("logging.setup", Area.SETUP, "logging is set up (oslo_log.log.setup)",
           (Place("oslo_log.log", "setup", "call", "logging set up"),),
           (Error("FileNotFoundError", errno.ENOENT, "No such file or directory: the log directory"),

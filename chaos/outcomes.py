@@ -28,7 +28,7 @@ from chaos.model import (
 )
 
 BENIGN = frozenset({"delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close", "jump", "close", "fill",
-                    "full", "preload", "twice", "set", "absent", "gone"})
+                    "full", "preload", "twice", "set", "unquoted", "absent", "gone"})
 """Actions that a start may simply survive: they slow it down, bound it or hand it another value. Not imported from
 ``actions``: a stored observation may hold words that this chaos does not run (a test keeps the common words equal)."""
 
@@ -304,9 +304,9 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
 
     Of several faults that fired one named is enough (which of them ended the start cannot be known), but a delay does
     not stand in for what broke. No line is owed for a stop signal that the case sent to the launcher, nor by a launcher
-    that the case ended beyond any answer.
+    that the case ended beyond any answer or whose output it took away.
     """
-    if ended_by_the_case(case, seen) or asked_to_stop_s(case, seen) is not None:
+    if ended_by_the_case(case, seen) or asked_to_stop_s(case, seen) is not None or _muted(case, seen):
         return ""
     suspects = _suspects(case, seen)
     last = error_lines(seen.output)[-LAST_LINES:]
@@ -320,6 +320,12 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
         return ""
     wanted = " or ".join(_wanted(fault, firing) for fault, firing in suspects)
     return f"none of its last {len(last)} error lines holds {wanted}; the last one is {shortened(last[-1].line)!r}"
+
+
+def _muted(case: Case, seen: Observation) -> bool:
+    """The case took the launcher's standard output and error away: what it says then, nobody can hear."""
+    felt = (fault_of(case, firing) for firing in seen.fired)
+    return any(fault is not None and fault.action in ("close", "fill", "full") for fault in felt)
 
 
 def _farewell(output: str) -> str:

@@ -62,7 +62,7 @@ IMAGE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("close", ()), ("full", ()), ("fill", ()), ("jump", ("3600",)), ("jump", ("-3600",)), ("preload", ()),
     ("delay", ("0.5",)))
 CONFIG: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("missing", ()), ("unreadable", ()), ("malformed", ()), ("set", ("DEFAULT", "no_such_option", "1")),
+    ("missing", ()), ("unreadable", ()), ("malformed", ()), ("unquoted", ()), ("set", ("DEFAULT", "no_such_option", "1")),
     ("set", ("DEFAULT", "rpc_response_timeout", "soon")))
 WORKERS = ("0", "-1", "10000", "many")
 

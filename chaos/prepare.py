@@ -8,7 +8,7 @@ from chaos.arming import plan_text
 from chaos.caseid import format_case
 from chaos.model import Case, Expectation, Fault, Limits
 from chaos.runner.request import Request
-from chaos.secrets import filled
+from chaos.secrets import UNQUOTED, filled
 from chaos.target import Target
 
 BASELINE_BOOT_S = 30.0
@@ -28,6 +28,8 @@ def _given(fault: Fault) -> str:
 
 def _changed(config: str, fault: Fault) -> str:
     """The configuration file as the fault has it."""
+    if fault.action == "unquoted":
+        return config.replace(*UNQUOTED)
     if fault.action == "malformed":
         return config + "\n[unfinished\nthis is no option\n"
     if fault.action == "set" and fault.site == "config.file" and len(fault.args) == 3:
@@ -60,9 +62,10 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     case_id = format_case(case)
     own = target.own_package if exhaustive or any("," in fault.site for fault in case.faults) else ""
     argv, script = target.argv(case)
-    config, secrets = filled(target.config, case_id)
+    template = target.config
     for fault in case.faults:
-        config = _changed(config, fault)
+        template = _changed(template, fault)
+    config, secrets = filled(template, case_id)
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
                    secrets=secrets,
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),

@@ -16,7 +16,10 @@ from urllib.parse import quote, quote_plus
 MARKS = "/#?@:%"
 """What a password may hold and a URL may not: each has broken a parser somewhere, and was then printed as the cause."""
 
-PLACEHOLDER = re.compile(r"\{(secret|quoted)\.([a-z_]+)\}")
+UNQUOTED = ("{quoted.", "{marked.")
+"""What turns a template into one with the mistake that people make: the password stands in the URL as it is."""
+
+PLACEHOLDER = re.compile(r"\{(secret|quoted|marked)\.([a-z_]+)\}")
 MASK = "***"
 SHORTEST = 6
 """A shorter text may stand anywhere by chance; it is not looked for."""
@@ -26,13 +29,13 @@ def filled(template: str, case_id: str) -> tuple[str, tuple[str, ...]]:
     """``template`` with its placeholders filled, and the secrets that are now in it, as they are (not as quoted).
 
     ``{secret.NAME}`` becomes a password of letters and digits, ``{quoted.NAME}`` one with marks in it, URL-quoted as it
-    should be: a target that prints it unquoted leaks it all the same.
+    should be: a target that prints it unquoted leaks it all the same. ``{marked.NAME}`` is the same one, not quoted.
     """
     found: dict[str, None] = {}
 
     def fill(match: re.Match[str]) -> str:
         kind, name = match.groups()
-        secret = canary(case_id, name, marks=kind == "quoted")
+        secret = canary(case_id, name, marks=kind != "secret")
         found[secret] = None
         return quote(secret, safe="") if kind == "quoted" else secret
 

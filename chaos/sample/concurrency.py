@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chaos.sample.errors import ConfigError
+
+class ConfigError(Exception):
+    """An option or a configuration file is wrong. One line without a secret. Not for a part that is down."""
 
 
 class Backend(enum.Enum):
@@ -43,6 +45,8 @@ def prepare(backend: Backend) -> None:
         import eventlet
 
         eventlet.monkey_patch()
+        if not eventlet.patcher.is_monkey_patched("thread"):
+            raise RuntimeError("eventlet.monkey_patch() has patched nothing")
     from oslo_service import backend as oslo_backend
 
     oslo_backend.init_backend(oslo_backend.BackendType(backend.value))

@@ -7,6 +7,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import resource
 import socket
 from collections.abc import Sequence
@@ -17,9 +18,8 @@ import oslo_messaging.opts
 from oslo_config import cfg
 from oslo_log import log as oslo_log
 
-from chaos.sample.concurrency import Backend
-from chaos.sample.errors import ConfigError
-from chaos.sample.redaction import Redactor
+from chaos.sample.concurrency import Backend, ConfigError
+from chaos.sample.redaction import MASK, Redactor
 
 LOG = logging.getLogger(__name__)
 
@@ -84,15 +84,23 @@ def _read_all(conf: cfg.ConfigOpts) -> None:
 
 
 def check_transport_url(conf: cfg.ConfigOpts) -> None:
-    """Raise `ConfigError`, without the URL, when it cannot be parsed: oslo.messaging's message may quote the
-    password."""
+    """Raise `ConfigError` when the transport's URL cannot be used, without a piece of a password.
+
+    oslo.messaging takes an unquoted / # or ? of a password for the end of the host: it prints what stood before as a
+    bad port, or connects to it. And its rabbit driver quotes all but / when it hands a password on, so that a / cannot
+    be used at all.
+    """
+    scheme = conf.transport_url.partition(":")[0]
     try:
-        oslo_messaging.TransportURL.parse(conf)
+        hosts = oslo_messaging.TransportURL.parse(conf).hosts
+        if "@" in conf.transport_url and not any(host.username or host.password for host in hosts):
+            raise ValueError("it has an @, and no user name before it")
     except (ValueError, oslo_messaging.InvalidTransportURL) as error:
-        scheme = conf.transport_url.partition(":")[0]
         advice = "special characters of the password must be quoted: / as %2F, # as %23, ? as %3F"
-        reason = Redactor.of_url(conf.transport_url)(" ".join(str(error).split()))
+        reason = re.sub("'.*'", MASK, Redactor.of_url(conf.transport_url)(" ".join(str(error).split())))
         raise ConfigError(f"transport_url ({scheme}) cannot be parsed: {reason}; {advice}") from None
+    if scheme in ("rabbit", "kombu") and any("/" in f"{host.username}{host.password}" for host in hosts):
+        raise ConfigError(f"transport_url ({scheme}): its driver takes no / in a user name or password, quoted or not")
 
 
 def _last_line(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import oslo_messaging
 from oslo_config import cfg
 
-from chaos.sample.errors import ConfigError
+from chaos.sample.concurrency import ConfigError
 
 SHORTAGES = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 MISCONFIGURED = (ConfigError, cfg.Error, oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chaos.sample import concurrency
-from chaos.sample.errors import ConfigError
+from chaos.sample.concurrency import ConfigError
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from chaos.sample.redaction import Redactor
     from chaos.sample.startup import Watch
 
-IMPORTS_S = 30.0
+IMPORTS_S = 8.0
+"""Half a second is normal, before the first option is read."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the scheduler until it is told to stop; return the exit status: 0, one of sysexits.h, or 143 if never
     ready."""
     obey_signals()
+    keep_standard_streams()
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         backend = concurrency.chosen(arguments)
@@ -55,8 +57,9 @@ def serve(conf: "cfg.ConfigOpts", backend: concurrency.Backend, workers: int, wa
 
     server = SchedulerService.create(conf)
     how = {"start_method": conf.start_method} if backend is concurrency.Backend.THREADING else {}
-    launcher = service.launch(conf, watch.reporting(server), workers=workers, **how)
-    watch.listen_for_stop()
+    with watch.stop_signal_held():
+        launcher = service.launch(conf, watch.reporting(server), workers=workers, **how)
+        watch.listen_for_stop(launcher)
     try:
         return launcher.wait()
     except SystemExit as end:  # how cotyledon's manager returns when there are two workers or more
@@ -65,9 +68,26 @@ def serve(conf: "cfg.ConfigOpts", backend: concurrency.Backend, workers: int, wa
 
 def obey_signals() -> None:
     """Until the launcher has handlers of its own, SIGTERM and SIGINT end the process at once, even a frozen one."""
+    faulthandler.dump_traceback_later(IMPORTS_S, exit=True, file=2)  # until the watch sets its own deadline
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    faulthandler.dump_traceback_later(IMPORTS_S, exit=True, file=2)  # until the watch sets its own deadline
+
+
+def keep_standard_streams() -> None:
+    """See to it that writing to standard error hurts nobody, whatever the supervisor made of it.
+
+    A descriptor that is closed would be given to the next file that is opened, and get what is printed. A pipe that
+    nobody reads would block the service at its next log line, so its lines get lost instead; by a description of our
+    own, for whoever shares the pipe keeps his as it is. A socket cannot be opened again, and stays.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(spare, True)
+    os.close(spare)
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):
+            unblocked = os.open(f"/proc/self/fd/{stream}", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+            os.dup2(unblocked, stream)
+            os.close(unblocked)
 
 
 def refused(error: Exception) -> int:

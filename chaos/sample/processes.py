@@ -4,9 +4,8 @@ import contextlib
 import faulthandler
 import fcntl
 import gc
-import math
 import os
-import select
+import posix
 import signal
 import sys
 import time
@@ -30,7 +29,8 @@ def die_with(pipe_path: str) -> None:
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(pipe, F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([pipe], [], [], 0)[0]:  # nobody writes to it: readable means the end
+    with contextlib.suppress(BlockingIOError):  # the parent holds the other end
+        posix.read(pipe, 1)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -66,14 +66,17 @@ def _reap() -> None:
             pass
 
 
-def how_it_ended(pidfd: int) -> str:
-    """Return how a process ended, without reaping it, or that the launcher has reaped it already."""
+def how_it_ended(pidfd: int | None) -> str:
+    """Return how a child ended, without reaping it; nothing while it runs.
+
+    No descriptor, or none of a child of ours: the launcher has reaped it already, and only that it is gone is known.
+    """
     try:
-        end = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        end = None if pidfd is None else os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        end = None
-    if end is None:
         return "died"
+    if end is None:
+        return "died" if pidfd is None else ""
     if end.si_code == os.CLD_EXITED:
         return f"exited with status {end.si_status}"
     return f"was killed by {signal.Signals(end.si_status).name}"
@@ -86,6 +89,7 @@ def show_stacks() -> None:
         return
     from greenlet import greenlet
 
+    gc.unfreeze()  # oslo.service hides all objects from the collector before it forks
     for suspended in (thing for thing in gc.get_objects() if isinstance(thing, greenlet)):
         if suspended.gr_frame is not None:
             stack = "".join(traceback.format_stack(suspended.gr_frame))
@@ -95,43 +99,9 @@ def show_stacks() -> None:
 def end_after(seconds: float) -> None:
     """End this process in `seconds` with status 1 and every stack on stderr, unless `end_after` is called again.
 
-    faulthandler waits in C and needs no GIL: it ends a process too in which no Python code runs any more. In a
-    process that forks, use `Backstop`.
+    faulthandler waits in C and needs no GIL: it ends a process too in which no Python code runs any more. Only for the
+    parent: a worker that was forked while a timer ran would wait for ever for that timer's thread, which it does not
+    have, as soon as it armed or cancelled one of its own.
     """
-    faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
-
-
-class Backstop:
-    """`end_after` for a process that forks.
-
-    faulthandler forgets at a fork that its waiting thread is not in the child: a child that was forked meanwhile, and
-    arms or cancels a timer of its own, waits for that thread for ever. So the timer is off while the process forks.
-    """
-
-    def __init__(self) -> None:
-        self._end_at = math.inf
-        os.register_at_fork(before=faulthandler.cancel_dump_traceback_later, after_in_parent=self._arm)
-
-    def end_after(self, seconds: float) -> None:
-        self._end_at = time.monotonic() + seconds
-        self._arm()
-
-    def end_never(self) -> None:
-        self._end_at = math.inf
-        faulthandler.cancel_dump_traceback_later()
-
-    def _arm(self) -> None:
-        if self._end_at < math.inf:
-            end_after(max(0.1, self._end_at - time.monotonic()))
-
-
-def ask_children_to_end(within_s: float) -> None:
-    """Send SIGTERM to the children of this moment, and wait until they are gone or `within_s` has passed."""
-    asked = set(children())
-    for pid in asked:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    until = time.monotonic() + within_s
-    while asked & set(children()) and time.monotonic() < until:
-        _reap()
-        time.sleep(POLL_S)
+    with contextlib.suppress(RuntimeError):  # no thread can be started any more: whoever asks has other ways to end
+        faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)

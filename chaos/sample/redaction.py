@@ -39,8 +39,7 @@ class Redactor:
 def _forms(password: str) -> set[str]:
     """The ways in which a password gets printed. Under three characters it would blank out half of the log."""
     plain = {password, unquote(password)}
-    pieces = {piece for word in plain for piece in re.split(r"[/#?]", word)}  # what urlsplit makes of it
-    forms = plain | pieces
+    forms = set(plain)
     for word in plain:
         forms |= {quote(word), quote(word, safe=""), quote_plus(word), repr(word)[1:-1]}
         forms.add(base64.b64encode(word.encode()).decode().rstrip("="))

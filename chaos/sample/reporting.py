@@ -2,14 +2,15 @@
 
 import contextlib
 import faulthandler
+import functools
 import logging
-import os
+import multiprocessing.util
 import pickle
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Protocol
 
 from oslo_service import service
@@ -19,8 +20,6 @@ from chaos.sample.exits import Failure, in_one_line, status_of
 from chaos.sample.reports import Lifeline, Word
 
 LOG = logging.getLogger(__name__)
-
-WORKER_STOP_S = 3.0
 
 
 class CheckedService(Protocol):
@@ -37,26 +36,14 @@ class CheckedService(Protocol):
     def wait(self) -> None: ...
 
 
-class Guard(Protocol):
-    """Who is told of a failure and of a stop: the parent's watch, or in a spawned worker a `WorkerGuard`."""
-
-    def fail(self, where: str, error: BaseException) -> NoReturn: ...
-
-    def stopping(self) -> None: ...
+Fail = Callable[[str, BaseException], NoReturn]
+"""Ends this process for an error that happened somewhere: the parent's watch does, and in a worker `fail_worker`."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerGuard:
-    """The guard in a worker process."""
-
-    lifeline: Lifeline
-
-    def fail(self, where: str, error: BaseException) -> NoReturn:
-        LOG.error("%s failed", where, exc_info=error)
-        self.lifeline.fail(Failure(where, status_of(error), f"{where}: {in_one_line(error)}"))
-
-    def stopping(self) -> None:
-        processes.end_after(WORKER_STOP_S)
+def fail_worker(lifeline: Lifeline, where: str, error: BaseException) -> NoReturn:
+    """End this worker for an error, and have the parent say so."""
+    LOG.error("%s failed", where, exc_info=error)
+    lifeline.fail(Failure(where, status_of(error), f"{where}: {in_one_line(error)}"))
 
 
 class NotServing(TimeoutError):
@@ -72,11 +59,11 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
     """
 
     def __init__(
-        self, inner: CheckedService, guard: Guard, lifeline: Lifeline, serve_by: float, deadline_s: float
+        self, inner: CheckedService, lifeline: Lifeline, fail: Fail, serve_by: float, deadline_s: float
     ) -> None:
         self._inner = inner
-        self._guard = guard
         self._lifeline = lifeline
+        self._fail = fail
         self._serve_by = serve_by
         self._deadline_s = deadline_s
         self._started = False
@@ -84,11 +71,14 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         self._stopping = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts = (_in_spawned_worker, (self._inner, self._lifeline, self._serve_by, self._deadline_s))
-        return concurrency.call_prepared, (concurrency.Backend.THREADING.value, pickle.dumps(parts))
+        inner = pickle.dumps((self._inner, self._serve_by, self._deadline_s))
+        parts = pickle.dumps((_in_spawned_worker, (self._lifeline, inner)))
+        return concurrency.call_prepared, (concurrency.Backend.THREADING.value, parts)
 
     def start(self) -> None:
         """Start the service, have it answer a call, and report that it serves."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # held when launch() forks; now it has a handler
+        self._stopping = False
         left_s = self._serve_by - time.monotonic()
         timeout_s = left_s if left_s > 0 else self._deadline_s  # a worker that replaces another has its own time
         with self._failing("start"), self._deadline(timeout_s):
@@ -98,9 +88,15 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         self._tell_when_up()
 
     def stop(self) -> None:
-        """Stop the service, within a time that the kernel keeps if need be."""
+        """Stop the service.
+
+        oslo.service's eventlet launchers stop the service while they handle what wait() or a greenthread raised, and
+        forget it then.
+        """
+        error = sys.exc_info()[1]
+        if error is not None and not self._stopping:
+            self._fail("service", error)
         self._stopping = True
-        self._guard.stopping()
         with self._failing("stop"):
             self._inner.stop()
 
@@ -116,7 +112,7 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
 
     def _tell_when_up(self) -> None:
         """A service that serves while its main thread is stuck before wait() hears no signal: it is not up."""
-        if self._started and self._waiting:
+        if self._started and self._waiting and not self._stopping:
             self._lifeline.tell(Word.READY)
 
     @contextlib.contextmanager
@@ -128,7 +124,7 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         except BaseException as error:
             if type(error).__name__ == "GreenletExit" or (self._stopping and where != "stop"):
                 raise  # killed because the service stops
-            self._guard.fail(where, error)
+            self._fail(where, error)
 
     @contextlib.contextmanager
     def _deadline(self, timeout_s: float) -> Iterator[None]:
@@ -138,7 +134,7 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         def expire() -> None:
             if not ended.wait(timeout_s) and not self._stopping:
                 processes.show_stacks()
-                self._guard.fail("start", NotServing(f"not serving after {timeout_s:.1f} s{logs.last_error()}"))
+                self._fail("start", NotServing(f"not serving after {timeout_s:.1f} s{logs.last_error()}"))
 
         threading.Thread(target=expire, name="startup-deadline", daemon=True).start()
         try:
@@ -147,7 +143,7 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
             ended.set()
 
 
-def fail_with_any_thread(guard: Guard) -> None:
+def fail_with_any_thread(fail: Fail) -> None:
     """Make the end of any thread by an exception the end of the process, with its cause.
 
     threading prints a traceback and goes on without the thread: cotyledon's parent then waits for ever for a supervisor
@@ -156,9 +152,20 @@ def fail_with_any_thread(guard: Guard) -> None:
 
     def on_exception(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "a thread"
-        guard.fail(f"thread {name}", args.exc_value or args.exc_type())
+        fail(f"thread {name}", args.exc_value or args.exc_type())
 
     threading.excepthook = on_exception
+
+
+def report_last_words(lifeline: Lifeline) -> None:
+    """In a child of multiprocessing, report what ends it outside our service: it would only print a traceback."""
+
+    def last_words() -> None:
+        error = sys.exc_info()[1]  # finalizers run while the exception is on its way
+        if error is not None:
+            lifeline.tell(Word.FAILED, Failure("process", status_of(error), in_one_line(error)))
+
+    multiprocessing.util.Finalize(None, last_words, exitpriority=0)
 
 
 def show_stacks_on_request() -> None:
@@ -166,14 +173,16 @@ def show_stacks_on_request() -> None:
     faulthandler.register(signal.SIGUSR1, file=processes.STDERR, all_threads=True)
 
 
-def _in_spawned_worker(
-    inner: CheckedService, lifeline: Lifeline, serve_by: float, deadline_s: float
-) -> ReportingService:
+def _in_spawned_worker(lifeline: Lifeline, pickled: bytes) -> ReportingService:
     """Do in a fresh interpreter what a forked worker inherits, and return the service to run."""
     lifeline.born()
-    logs.set_up(inner.conf)
-    guard = WorkerGuard(lifeline)
-    fail_with_any_thread(guard)
+    fail = functools.partial(fail_worker, lifeline)
+    fail_with_any_thread(fail)
     show_stacks_on_request()
-    LOG.debug("spawned worker %d", os.getpid())
-    return ReportingService(inner, guard, lifeline, serve_by, deadline_s)
+    report_last_words(lifeline)
+    try:
+        inner, serve_by, deadline_s = pickle.loads(pickled)
+        logs.set_up(inner.conf)
+    except BaseException as error:  # multiprocessing would print it, and cotyledon start the worker again
+        fail("spawn", error)
+    return ReportingService(inner, lifeline, fail, serve_by, deadline_s)

@@ -1,9 +1,9 @@
 """What workers tell their parent, and the two pipes between them; must not decide what follows from it."""
 
+import contextlib
 import enum
 import os
 import posix
-import select
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,12 +15,14 @@ READ_BYTES = 65536
 
 
 class Word(enum.Enum):
-    """What a report says. STOPPING comes from the parent itself, to wake its watch."""
+    """What a report says. The last three come from the parent itself, to its watch."""
 
     BORN = "born"
     READY = "ready"
     FAILED = "failed"
+    WAITING = "waiting"
     STOPPING = "stopping"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Report:
         return cls(Word(word), int(pid), int(status), reason)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Lifeline:
     """How a process of the tree reaches the parent, and learns of its end.
 
@@ -69,8 +71,10 @@ class Lifeline:
 
     def fail(self, failure: Failure) -> NoReturn:
         """Tell the parent why this worker failed, and end it, past every handler that would respawn or hide it."""
-        self.tell(Word.FAILED, failure)
-        os._exit(failure.status)
+        try:
+            self.tell(Word.FAILED, failure)
+        finally:
+            os._exit(failure.status)
 
 
 def _reopened(parent_pid: int, reports: int, life: int) -> Lifeline:
@@ -86,12 +90,14 @@ class Inbox:
     """The read end of the reports: keeps the start of a line until its end has come."""
 
     def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self._rest = b""
 
     def read(self) -> tuple[Report, ...]:
-        """Return what has come so far, without waiting."""
-        while select.select([self.descriptor], [], [], 0)[0]:
-            self._rest += os.read(self.descriptor, READ_BYTES)
+        """Return what has come so far, without waiting: posix.read, for eventlet's os.read waits all the same."""
+        with contextlib.suppress(BlockingIOError):
+            while more := posix.read(self.descriptor, READ_BYTES):
+                self._rest += more
         *lines, self._rest = self._rest.split(b"\n")
         return tuple(Report.decode(line) for line in lines)

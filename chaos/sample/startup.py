@@ -11,6 +11,7 @@ frozen itself).
 """
 
 import contextlib
+import faulthandler
 import logging
 import multiprocessing.util
 import os
@@ -20,20 +21,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from chaos.sample import logs, processes
-from chaos.sample.errors import ConfigError
+from chaos.sample.concurrency import ConfigError
 from chaos.sample.exits import STOPPED_EARLY, Failure, in_one_line, status_of
 from chaos.sample.redaction import Redactor
 from chaos.sample.reporting import (
     CheckedService,
     ReportingService,
-    WorkerGuard,
     fail_with_any_thread,
+    fail_worker,
+    report_last_words,
     show_stacks_on_request,
 )
 from chaos.sample.reports import Inbox, Lifeline, Report, Word
@@ -48,15 +50,6 @@ WATCH_LATER_S = 0.3
 RESPAWN_EXTRA_S = 6.0
 """cotyledon naps five seconds before it replaces workers that died in quick succession."""
 
-SETTLE_S = 0.1
-"""How long every worker has to go on serving before READY=1: oslo.service calls wait() after start(), and it may
-raise."""
-
-SPARE_DEATHS = 4
-DEATHS_WITHIN_S = 60.0
-"""Workers that die after the start are replaced, but not for ever: one death for each, and some to spare, in a
-minute."""
-
 STOP_S = 4.0
 LAST_WORDS_S = 0.2
 REAP_S = 1.0
@@ -64,7 +57,7 @@ REAP_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A process that reported its birth. A service without worker processes is its own worker, and has no pidfd."""
+    """A process that reported its birth, or the parent if it serves itself. No pidfd: the parent, or gone already."""
 
     number: int
     pid: int
@@ -112,34 +105,31 @@ class Watch:
         self._roll = Roll(workers)
         self._deadline_s = deadline_s
         self._redact = redact
-        self._backstop = processes.Backstop()
         self._ending = threading.Lock()
+        self._launcher_waits = False
+        self._launcher_ended = False
         self._announced = False
-        self._deaths: tuple[float, ...] = ()
         self._stopping = False
         self._stop_failure: Failure | None = None
-        # oslo.service and cotyledon send READY=1 when the launcher's wait() begins, before start() has run. They get a
-        # socket of ours, which tells this watch that the launcher waits; systemd's gets READY=1 when all serve.
-        self._notify_socket = os.environ.get("NOTIFY_SOCKET", "")
-        self._launcher_waits = False
-        self._launcher_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._launcher_socket.bind("")  # the kernel gives it a free abstract address
-        os.environ["NOTIFY_SOCKET"] = "@" + os.fsdecode(self._launcher_socket.getsockname()[1:])
+        # oslo.service and cotyledon send READY=1 when the launcher's wait() begins, before start() has run: they must
+        # not find the socket. This watch sends it when all serve.
+        self._notify_socket = os.environ.pop("NOTIFY_SOCKET", "")
         inbox, reports = os.pipe()
         life, self._life = os.pipe()
         self._inbox = Inbox(inbox)
         self._lifeline = Lifeline(self._pid, reports, life)
         self._serve_by = time.monotonic() + deadline_s
         self._until: float | None = self._serve_by + WATCH_LATER_S
+        self._thread = threading.Thread(target=self._run, name="startup-watch", daemon=True)
 
     def __enter__(self) -> "Watch":
-        self._backstop.end_after(self._deadline_s + 2 * WATCH_LATER_S)
-        show_stacks_on_request()
-        fail_with_any_thread(self)
-        os.register_at_fork(after_in_child=self._after_fork)
-        multiprocessing.util.register_after_fork(self, Watch._report_last_words)
+        processes.end_after(self._deadline_s + 2 * WATCH_LATER_S)
         try:
-            threading.Thread(target=self._run, name="startup-watch", daemon=True).start()
+            show_stacks_on_request()
+            fail_with_any_thread(self.fail)
+            os.register_at_fork(after_in_child=self._after_fork)
+            multiprocessing.util.register_after_fork(self._lifeline, report_last_words)
+            self._thread.start()
         except BaseException as error:  # __exit__ does not see what is raised here
             self.fail("launcher", error)
         return self
@@ -150,26 +140,35 @@ class Watch:
 
     def reporting(self, inner: CheckedService) -> ReportingService:
         """Return the service as the launcher must run it."""
-        return ReportingService(inner, self, self._lifeline, self._serve_by, self._deadline_s)
+        return ReportingService(inner, self._lifeline, self.fail, self._serve_by, self._deadline_s)
 
-    def listen_for_stop(self) -> None:
-        """Learn of SIGTERM and SIGINT beside the launcher's handlers; from then on the stop has a deadline.
+    @contextlib.contextmanager
+    def stop_signal_held(self) -> Iterator[None]:
+        """Hold SIGTERM back while the launcher is made: it installs handlers of its own, which tell nobody else.
 
-        Called after launch(), when cotyledon has installed its own (its parent tells nobody else that it stops), and
-        again when all is up, for eventlet's launchers install theirs in wait().
+        A stop must not be missed: by it alone the end of the launcher's wait() is known to be asked for.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            before = signal.getsignal(number)
-            if callable(before):
-                signal.signal(number, self._beside(before))
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def listen_for_stop(self, launcher: Any) -> None:
+        """Learn of SIGTERM beside the launcher's own handlers; from then on the stop has a deadline."""
+        if hasattr(launcher, "handle_signal"):  # eventlet's launchers install theirs anew in every wait()
+            launcher.handle_signal = self._listening(launcher.handle_signal)
+        else:  # cotyledon's has installed them, and starts no worker before it waits
+            self._launcher_waits = True
+        self._stand_beside()
 
     def status(self, waited: object) -> int:
         """Return the exit status for what the launcher's wait() gave; 0 only for a stop after a start that worked."""
-        if self._ending.locked():
-            _stand_aside()
         if not self._stopping or not (waited is None or isinstance(waited, int)):
             told = "" if self._stopping else ", and nobody told it to stop"
-            self.fail("launcher", RuntimeError(f"wait() returned {waited!r}{told}{logs.last_error()}"))
+            self.fail("launcher", RuntimeError(f"wait() ended with status {waited!r}{told}{logs.last_error()}"))
+        self._lifeline.tell(Word.ENDED)  # the watch ends when it has heard what the workers said before
+        self._thread.join()
         if self._stop_failure is not None:
             return self._stop_failure.status
         if not self._announced:
@@ -180,24 +179,32 @@ class Watch:
     def fail(self, where: str, error: BaseException) -> NoReturn:
         """End this process for an error, in the way of its role: a worker reports, the parent gives up."""
         if os.getpid() != self._pid:
-            WorkerGuard(self._lifeline).fail(where, error)
+            fail_worker(self._lifeline, where, error)
         if not isinstance(error, ConfigError):  # which needs no traceback
             LOG.error("%s failed", where, exc_info=error)
         self._give_up(Failure(where, status_of(error), in_one_line(error)))
 
-    def stopping(self) -> None:
-        """A stop was asked for: what ends from now on may end, but it has to."""
-        if os.getpid() != self._pid:
-            WorkerGuard(self._lifeline).stopping()
-        elif not self._stopping:
-            self._stopping = True
-            self._backstop.end_after(STOP_S + WATCH_LATER_S)
-            self._lifeline.tell(Word.STOPPING)
+    def _listening(self, install: Callable[[], None]) -> Callable[[], None]:
+        def handle_signal() -> None:
+            install()
+            self._stand_beside()
+            self._lifeline.tell(Word.WAITING)
+
+        return handle_signal
+
+    def _stand_beside(self) -> None:
+        """SIGINT keeps its default: the launchers' handlers would end at once too, but with a status of 1."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        before = signal.getsignal(signal.SIGTERM)
+        if callable(before):
+            signal.signal(signal.SIGTERM, self._beside(before))
 
     def _beside(self, before: SignalHandler) -> SignalHandler:
         def on_signal(number: int, frame: FrameType | None) -> None:
-            if os.getpid() == self._pid:
-                self.stopping()
+            if os.getpid() == self._pid and not self._stopping:
+                self._stopping = True
+                processes.end_after(STOP_S + WATCH_LATER_S)
+                self._lifeline.tell(Word.STOPPING)
             before(number, frame)
 
         return on_signal
@@ -213,41 +220,31 @@ class Watch:
         except BaseException as error:
             self.fail("fork", error)
 
-    def _report_last_words(self) -> None:
-        """Report what ends a child of multiprocessing before our service runs: it would only print a traceback."""
-
-        def last_words() -> None:
-            error = sys.exc_info()[1]  # finalizers run while the exception is on its way
-            if error is not None and os.getppid() == self._pid:
-                self._lifeline.tell(Word.FAILED, Failure("process", status_of(error), in_one_line(error)))
-
-        multiprocessing.util.Finalize(None, last_words, exitpriority=0)
-
     def _run(self) -> None:
-        while True:
+        while not self._launcher_ended:
             self._wait()
-            self._hear_launcher()
-            ended = self._ended()
-            for report in self._inbox.read():  # after looking for deaths: a worker says why before it ends
-                self._hear(report)
-            for pid in ended:
-                self._mourn(pid)
+            self._hear_all()
+            ends = self._ends()
+            self._hear_all()  # again: a worker says why before it ends
+            for pid, end in ends:
+                self._mourn(pid, end)
             self._check()
 
     def _wait(self) -> None:
+        """Wait for news. What select returns is not believed: eventlet's may say that a descriptor is ready that was so
+        before."""
         pidfds = [worker.pidfd for worker in self._roll.workers if worker.pidfd is not None]
         left_s = None if self._until is None else max(0.0, self._until - time.monotonic())
-        launcher = [] if self._launcher_waits else [self._launcher_socket.fileno()]
-        select.select([self._inbox.descriptor, *launcher, *pidfds], [], [], left_s)
+        select.select([self._inbox.descriptor, *pidfds], [], [], left_s)
 
-    def _hear_launcher(self) -> None:
-        if not self._launcher_waits and select.select([self._launcher_socket.fileno()], [], [], 0)[0]:
-            self._launcher_waits = True
-            self._settle()
+    def _ends(self) -> tuple[tuple[int, str], ...]:
+        children = (worker for worker in self._roll.workers if worker.pid != self._pid)
+        ends = ((worker.pid, processes.how_it_ended(worker.pidfd)) for worker in children)
+        return tuple((pid, end) for pid, end in ends if end)
 
-    def _settle(self) -> None:
-        if self._is_up() and not self._stopping:
-            self._until = time.monotonic() + SETTLE_S
+    def _hear_all(self) -> None:
+        for report in self._inbox.read():
+            self._hear(report)
 
     def _is_up(self) -> bool:
         return self._launcher_waits and self._roll.is_complete()
@@ -260,15 +257,18 @@ class Watch:
                 self._welcome(report.pid)
             case Word.FAILED:
                 self._hear_failure(report)
+            case Word.WAITING:
+                self._launcher_waits = True
             case Word.STOPPING:
                 self._until = time.monotonic() + STOP_S
+            case Word.ENDED:
+                self._launcher_ended = True
 
     def _welcome(self, pid: int) -> None:
-        if self._roll.find(pid) is None:  # the parent itself serves: it was not forked
+        if pid == self._pid and self._roll.find(pid) is None:  # the parent itself serves: it was not forked
             self._roll = self._roll.with_born(pid, None)
         self._roll = self._roll.with_ready(pid)
         LOG.info("%s serves", self._roll.find(pid))
-        self._settle()
 
     def _hear_failure(self, report: Report) -> None:
         worker = self._roll.find(report.pid)
@@ -281,42 +281,35 @@ class Watch:
         else:
             LOG.error("%s failed while it served: %s", worker, report.reason)
 
-    def _ended(self) -> tuple[int, ...]:
-        pidfds = [worker.pidfd for worker in self._roll.workers if worker.pidfd is not None]
-        readable = select.select(pidfds, [], [], 0)[0] if pidfds else []
-        return tuple(worker.pid for worker in self._roll.workers if worker.pidfd in readable)
-
-    def _mourn(self, pid: int) -> None:
+    def _mourn(self, pid: int, end: str) -> None:
+        """A worker that dies before it serves ends the start, also when the launcher has replaced it already."""
         worker = self._roll.find(pid)
-        assert worker is not None and worker.pidfd is not None, f"no pidfd told of the end of {pid}"
-        end = processes.how_it_ended(worker.pidfd)
-        os.close(worker.pidfd)
+        assert worker is not None, f"{pid} {end}, and was no worker"
+        if worker.pidfd is not None:
+            os.close(worker.pidfd)
         self._roll = self._roll.without(worker)
         if self._stopping:
             return
         if not worker.ready or not self._announced:
             self._give_up(Failure(str(worker), os.EX_SOFTWARE, f"{end} during the start{logs.last_error()}"))
-        now = time.monotonic()
-        self._deaths = (*(death for death in self._deaths if now - death < DEATHS_WITHIN_S), now)
-        if len(self._deaths) > self._roll.wanted + SPARE_DEATHS:
-            self._give_up(Failure(str(worker), os.EX_SOFTWARE, f"{end}, one of too many"))
         LOG.error("%s %s; the launcher has to replace it", worker, end)
-        self._until = now + self._deadline_s + RESPAWN_EXTRA_S
+        self._until = time.monotonic() + self._deadline_s + RESPAWN_EXTRA_S
 
     def _check(self) -> None:
-        if self._until is None or time.monotonic() < self._until:
-            return
-        if self._is_up() and not self._stopping:
+        late = self._until is not None and time.monotonic() >= self._until
+        if self._stopping:
+            if late and not self._launcher_ended:
+                self._give_up_late(f"the stop did not end within {STOP_S} s")
+        elif self._is_up() and self._until is not None:
             self._until = None
             self._announce()
-            return
-        if self._stopping:
-            self._give_up_late(f"the stop did not end within {STOP_S} s")
-        waits = "" if self._launcher_waits else "the launcher's wait() was not reached; "
-        late = f"workers that do not serve: {self._roll.missing()}"
-        self._give_up_late(f"not up in time: {waits}{late}{logs.last_error()}")
+        elif late:
+            waits = "" if self._launcher_waits else "the launcher's wait() was not reached; "
+            unready = f"workers that do not serve: {self._roll.missing()}"
+            self._give_up_late(f"not up in time: {waits}{unready}{logs.last_error()}")
 
     def _give_up_late(self, reason: str) -> NoReturn:
+        processes.end_after(LAST_WORDS_S + 2 * REAP_S)
         processes.show_stacks()
         for worker in self._roll.workers:
             if not worker.ready and worker.pidfd is not None:
@@ -329,10 +322,8 @@ class Watch:
         if self._announced:
             LOG.info("at full strength again: %d workers serve", self._roll.wanted)
             return
-        self._backstop.end_never()
+        faulthandler.cancel_dump_traceback_later()
         self._announced = True
-        with contextlib.suppress(ValueError):  # not the main thread: the backend is threading, and it listens already
-            self.listen_for_stop()
         LOG.info("ready: %d workers serve", self._roll.wanted)
         _notify(self._notify_socket, b"READY=1")
 
@@ -340,7 +331,7 @@ class Watch:
         """End every process of the tree, then this one: by os._exit, for the main thread may be stalled for ever."""
         if not self._ending.acquire(blocking=False):
             _stand_aside()
-        self._backstop.end_after(2 * REAP_S + STOP_S)
+        processes.end_after(2 * REAP_S)
         try:
             self._end_tree(failure)
             sys.stderr.flush()
@@ -349,8 +340,6 @@ class Watch:
 
     def _end_tree(self, failure: Failure) -> None:
         """The CRITICAL line comes last: nobody is left to write after it."""
-        if self._announced:
-            processes.ask_children_to_end(REAP_S)
         left = processes.end_children(REAP_S)
         what = "stop" if self._stopping else "service" if self._announced else "start"
         more = f"; processes left: {left}" if left else ""
@@ -364,7 +353,7 @@ def _stand_aside() -> NoReturn:
 
 
 def _pidfd(pid: int) -> int | None:
-    """None for a process that is gone and reaped; its replacement reports, or the deadline passes."""
+    """None for a process that is gone, and that the launcher has reaped."""
     try:
         return os.pidfd_open(pid)
     except ProcessLookupError:

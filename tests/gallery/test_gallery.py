@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-import gallery
 import pytest
 
+import gallery
 from chaos.promises import PROMISES, SAME_ON_BOTH_BACKENDS
 from chaos.report.explain import explain
 

@@ -5,14 +5,14 @@ import dataclasses
 import errno
 import logging
 import os
+import re
 from urllib.parse import quote
 
 import pytest
 from oslo_config import cfg
 
 from chaos.sample import inventory, placement
-from chaos.sample.concurrency import Backend, chosen, prepare
-from chaos.sample.errors import ConfigError
+from chaos.sample.concurrency import Backend, ConfigError, chosen, prepare
 from chaos.sample.redaction import MASK, RedactingFormatter, Redactor
 
 prepare(Backend.THREADING)  # before config and exits import oslo_messaging, which would bind oslo.service to eventlet
@@ -103,10 +103,32 @@ def test_no_form_of_a_password_survives_redaction(password: str) -> None:
         assert form not in redact(f"connecting with {form} failed")
 
 
-@pytest.mark.parametrize("password", ["hun#ter2secret", "hun/ter2secret", "hun?ter2secret"])
-def test_a_password_that_nobody_quoted_is_redacted_whole_and_in_the_piece_that_passes_for_a_port(password: str) -> None:
-    redact = Redactor.of_url(f"rabbit://scheduler:{password}@broker/")
-    assert redact(f"bad port number {password!r} or ter2secret") == f"bad port number '{MASK}' or {MASK}"
+@pytest.mark.parametrize("scheme", ["rabbit", "fake"])
+@pytest.mark.parametrize("password", ["hun#ter2", "hun/ter2", "a?ter2", "12#ter2"])
+def test_a_password_that_nobody_quoted_is_a_configuration_error_that_shows_no_piece_of_it(
+    scheme: str, password: str
+) -> None:
+    message = _complaint(f"{scheme}://scheduler:{password}@broker/")
+    assert "must be quoted" in message
+    assert not {"hun", "'a'", "12", "ter2"} & set(re.split(r"[ :;]", message))
+
+
+def test_a_slash_in_a_rabbit_password_is_a_configuration_error_even_when_it_is_quoted() -> None:
+    assert "takes no /" in _complaint("rabbit://scheduler:hun%2Fter2@broker/")
+
+
+def test_a_slash_that_is_quoted_passes_for_another_driver() -> None:
+    config.check_transport_url(_configuration("fake://scheduler:hun%2Fter2@broker/"))
+
+
+def _complaint(url: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.check_transport_url(_configuration(url))
+    return str(caught.value)
+
+
+def _configuration(url: str) -> cfg.ConfigOpts:
+    return config.load(["--transport-url", url], cfg.ConfigOpts())
 
 
 def test_every_host_of_a_url_has_its_password_redacted() -> None:

@@ -8,12 +8,13 @@ import time
 
 import plain
 
+workers = []
+signal.signal(signal.SIGTERM, lambda *_: os.kill(workers[-1], signal.SIGTERM))
 while True:
-    worker = os.fork()
-    if not worker:
+    workers.append(os.fork())
+    if not workers[-1]:
         threading.Thread(target=time.sleep, args=(0.1,)).start()
         plain.serve()
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(worker, signal.SIGTERM))
     _, status = os.wait()
     if status == 0:
         sys.exit(0)

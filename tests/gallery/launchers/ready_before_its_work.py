@@ -8,9 +8,8 @@ import plain
 
 plain.end_on_sigterm()
 plain.say()
-time.sleep(0.1)
 try:
     threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
 except RuntimeError as error:
     sys.exit(f"cannot start: {error}")
-plain.serve()
+plain.wait()
