@@ -66,12 +66,43 @@ def _seconds(fault: Fault) -> str:
     raise ActionError(f"{fault.action} takes seconds, not {word!r}; 0.5 would be right")
 
 
-def _plain(fault: Fault) -> Told:
-    return fault.action, fault.args
+def _return(fault: Fault) -> Told:
+    if len(fault.args) > 1:
+        raise ActionError(f"return takes one value, not {':'.join(fault.args)!r}")
+    return "return", fault.args
+
+
+def _kill(fault: Fault) -> Told:
+    name, *more = fault.args or ("KILL",)
+    if more:
+        raise ActionError(f"kill takes a signal and nothing else, not {':'.join(fault.args)!r}")
+    return "kill", (_known_signal(fault, name),)
+
+
+def _known_signal(fault: Fault, name: str) -> str:
+    if f"SIG{name}" not in signal.Signals.__members__:
+        raise ActionError(f"{fault.action} takes a name such as TERM, INT, HUP or KILL, not {name!r}")
+    return name
+
+
+def _does(word: str) -> Callable[[Fault], Told]:
+    """For a word that takes nothing: what the agent does for it."""
+    def told(fault: Fault) -> Told:
+        _takes_nothing(fault)
+        return word, ()
+    return told
+
+
+def _takes_nothing(fault: Fault) -> None:
+    if fault.args:
+        raise ActionError(f"{fault.action} takes nothing, not {':'.join(fault.args)!r}")
 
 
 def _raised(error: Error) -> Callable[[Fault], Told]:
-    return lambda fault: ("raise", (error.cls, str(error.errno), error.message))
+    def told(fault: Fault) -> Told:
+        _takes_nothing(fault)
+        return "raise", (error.cls, str(error.errno), error.message)
+    return told
 
 
 def _exit(fault: Fault) -> Told:
@@ -82,8 +113,7 @@ def _exit(fault: Fault) -> Told:
 
 def _signal(fault: Fault) -> Told:
     name, whom, times, *more = (*fault.args, *("", "self", "1")[len(fault.args):])
-    if f"SIG{name}" not in signal.Signals.__members__:
-        raise ActionError(f"signal takes a name such as TERM, INT, HUP or KILL, not {name!r}")
+    _known_signal(fault, name)
     if whom not in ("self", "parent") and not re.fullmatch(r"worker\.\d+", whom):
         raise ActionError(f"signal goes to self, parent or worker.N, not to {whom!r}")
     if more or not times.isdecimal():
@@ -115,20 +145,21 @@ LIMITS = ("nofile", "nproc", "as", "fsize")
 ACTIONS: tuple[Action, ...] = (
     Action("raise", "raise:CLASS[:ERRNO], an exception that carries a unique token; by default the site's own", True,
            _raise),
-    Action("return", "return:VALUE (None, True, False, a number, a word) without calling", False, _plain),
+    Action("return", "return:VALUE (None, True, False, a number, a word) without calling", False, _return),
     Action("delay", "delay:SECONDS, then go on", False, lambda fault: ("delay", (_seconds(fault),))),
-    Action("stall", "the calling thread or greenthread blocks for ever", True, lambda fault: ("stall", ())),
-    Action("freeze", "the whole process blocks for ever, the eventlet hub too", True, lambda fault: ("freeze", ())),
+    Action("stall", "the calling thread or greenthread blocks for ever", True, _does("stall")),
+    Action("freeze", "the whole process blocks for ever, the eventlet hub too", True, _does("freeze")),
     Action("exit", "exit:STATUS, sys.exit there; exit:STATUS:hard, gone at once without clean-up", True, _exit),
-    Action("kill", "kill[:SIGNAL], the process kills itself; KILL by default", True, _plain),
+    Action("kill", "kill[:SIGNAL], the process kills itself; KILL by default", True, _kill),
     Action("signal", "signal:NAME[:WHOM[:TIMES]], sent to this process, to parent or to worker.N", True, _signal),
     Action("limit", "limit:WHAT[:AMOUNT], taken away for real: nofile (so many more), nproc, as (MiB more), fsize (bytes)",
            False, _limit),
-    Action("close", "standard output and error are closed", False, lambda fault: ("close", ())),
-    Action("fill", "standard output and error are a pipe that is full and never read", False, lambda fault: ("fill", ())),
-    Action("full", "standard output and error are on a disk that is full", False, _plain),
-    Action("preload", "the modules that patching comes too late for (threading, ssl) are imported first", False, _plain),
-    Action("twice", "the standard library is patched twice", False, _plain),
+    Action("close", "standard output and error are closed", False, _does("close")),
+    Action("fill", "standard output and error are a pipe that is full and never read", False, _does("fill")),
+    Action("full", "standard output and error are on a disk that is full", False, _does("full")),
+    Action("preload", "the modules that patching comes too late for (threading, ssl) are imported first", False,
+           _does("preload")),
+    Action("twice", "the standard library is patched twice", False, _does("twice")),
     Action("unquoted", "passwords stand in their URLs as they are, not quoted", False, _noted),
     Action("missing", "the file is not there", True, _noted),
     Action("unreadable", "the file may not be read", True, _noted),
@@ -140,7 +171,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("refuse", "the connection is refused", True, _raised(REFUSED)),
     Action("reset_peer", "the peer resets the connection", True, _raised(RESET)),
     Action("timeout", "the connection times out", True, _raised(TIMED_OUT)),
-    Action("blackhole", "the peer accepts and never answers", True, lambda fault: ("stall", ())),
+    Action("blackhole", "the peer accepts and never answers", True, _does("stall")),
     Action("latency", "latency:SECONDS, a slow peer", False, lambda fault: ("delay", (_seconds(fault),))),
 )
 

@@ -64,8 +64,8 @@ class Hits:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
 
-LASTING = frozenset({"limit", "close", "fill", "full", "jump", "missing", "unreadable", "malformed", "set", "unquoted", "absent",
-                     "gone", "preload", "twice"})
+LASTING = frozenset({"limit", "close", "fill", "full", "jump", "missing", "unreadable", "malformed", "set", "unquoted",
+                     "absent", "gone", "preload", "twice"})
 """Actions that change what a whole process lives in, and for good: a limit is never lifted again. Not ``stall``: the
 thread is lost, but the next one that comes by (in a worker that was born again) passes."""
 

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the whole way through, as events
     "sweep": {"caseid", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
     # consumers of events
-    "report": {"", "caseid", "codec", "events", "model"} | REPORT,
+    "report": {"", "calls", "caseid", "codec", "events", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
     "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "model", "plan", "prepare", "sweep",
                  "target", "typed"} | RUNNER | REPORT,

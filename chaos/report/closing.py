@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
-from chaos.caseid import format_case
+from chaos.calls import Rank, is_call, rank
+from chaos.caseid import format_case, parse_case
 from chaos.model import Grade, Judged
 from chaos.report.document import reproduce_line
 from chaos.report.explain import story
@@ -170,8 +171,28 @@ def _qualified(results: Results) -> Iterator[str]:
     if results.unhealthy_baselines:
         yield "a start without any fault is not healthy, so nothing was injected"
     found, fired = sites_found(results.variants), sites_fired(results.cases)
-    if found and results.cases:
-        yield f"faults fired at {len(fired.intersection(found))} of the {_counted(len(found), 'site')} of a good start"
+    named = [site for site in found if not is_call(site)]
+    if named and results.cases:
+        yield f"faults fired at {len(fired.intersection(named))} of the {_counted(len(named), 'site')} of a good start"
+    planned = (fault.site for case_id in results.planned for fault in parse_case(case_id).faults)
+    if loop := exhaustive_line(found, planned, fired):
+        yield loop
+
+
+def exhaustive_line(found: Iterable[str], planned: Iterable[str], fired: Iterable[str]) -> str:
+    """What the exhaustive loop covered, and whether it closed: every call that can fail did fail. "" without one.
+
+    ``found``: the sites of good starts; ``planned``: those of the planned cases; ``fired``: where a fault happened.
+    """
+    calls = [site for site in found if is_call(site)]
+    if not calls:
+        return ""
+    ranks = [rank(site) for site in calls]
+    asked = {site for site in planned if is_call(site)}
+    missing = len(asked.difference(fired))
+    end = "all of them failed: the loop closed" if not missing else f"{missing} of them did not: the loop is not closed"
+    return (f"{_counted(len(calls), 'traced call')}: {ranks.count(Rank.REAL)} real, {ranks.count(Rank.PLAUSIBLE)} "
+            f"plausible, {ranks.count(Rank.UNREAL)} unreal and left out; {len(asked)} were to fail, {end}")
 
 
 def counted(counts: Iterable[tuple[Grade, int]]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from chaos.calls import is_call
 from chaos.caseid import parse_case
 from chaos.model import Case, Grade, Judged, Lifetime, Outcome
 from chaos.report.results import Results, sites_found
@@ -120,18 +121,26 @@ def matrix_of(results: Results) -> Matrix:
     marks = {place: _worst([j for _, j in group]) for place, group in groupby(ordered, key=lambda pair: pair[0])}
     all_marks = {**{place: Mark(NOT_RUN) for place in _unfinished(results)}, **marks}
     return Matrix(
-        _in_start_order({site for site, _, _ in all_marks}, sites_found(results.variants)),
+        _in_start_order({site for site, _, _ in all_marks},
+                        tuple(dict.fromkeys(map(row_of, sites_found(results.variants))))),
         _in_column_order({column for _, column, _ in all_marks}),
         tuple(sorted({variation for _, _, variation in all_marks})),
         all_marks,
     )
 
 
+def row_of(site: str) -> str:
+    """A named site has a row of its own; of the traced calls, which are hundreds, those into one package share one."""
+    if not is_call(site):
+        return site
+    return f"calls of {site.partition(',')[2].partition(':')[0].partition('.')[0]}"
+
+
 def place_of(case: Case) -> Place:
     """Where a case stands. One with several faults stands with its first; its column says that there are more."""
     fault = case.faults[0]
     action = fault.action if len(case.faults) == 1 else f"{fault.action}+"
-    return fault.site, Column(action, fault.hits.lifetime), Variation(case.backend, case.workers, case.transport or "")
+    return row_of(fault.site), Column(action, fault.hits.lifetime), Variation(case.backend, case.workers, case.transport or "")
 
 
 def _unfinished(results: Results) -> list[Place]:

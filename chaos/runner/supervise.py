@@ -475,8 +475,8 @@ class Run:
                 key.data()
         self._drain()
         new = (Process(one.pid, one.parent_pid, self.roles.get(one.pid, ""), tree.command(one.pid), self.now())
-               for one in left)     # a process that came after MOST_PROCESSES others was not written down
-        self.leftovers = tuple(self.processes.get(one.pid, one) for one in new)
+               for one in left)     # one that came after MOST_PROCESSES others was not written down; others exec'd since
+        self.leftovers = tuple(dataclasses.replace(self.processes.get(one.pid, one), command=one.command) for one in new)
         self.holdings = self._held(left)
 
     def _held(self, left: list[tree.Seen]) -> tuple[Holding, ...]:

@@ -57,7 +57,7 @@ def serve(conf: "cfg.ConfigOpts", backend: concurrency.Backend, workers: int, wa
 
     server = SchedulerService.create(conf)
     how = {"start_method": conf.start_method} if backend is concurrency.Backend.THREADING else {}
-    with watch.stop_signal_held():
+    with watch.signals_held():
         launcher = service.launch(conf, watch.reporting(server), workers=workers, **how)
         watch.listen_for_stop(launcher)
     try:
@@ -67,10 +67,15 @@ def serve(conf: "cfg.ConfigOpts", backend: concurrency.Backend, workers: int, wa
 
 
 def obey_signals() -> None:
-    """Until the launcher has handlers of its own, SIGTERM and SIGINT end the process at once, even a frozen one."""
+    """Until the launcher has handlers of its own, SIGTERM and SIGINT end the process at once, even a frozen one.
+
+    SIGHUP does nothing, then and later: nothing of this service changes while it runs. oslo.service would stop it and
+    start it again, and cotyledon end its workers, even those on their way up.
+    """
     faulthandler.dump_traceback_later(IMPORTS_S, exit=True, file=2)  # until the watch sets its own deadline
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def keep_standard_streams() -> None:

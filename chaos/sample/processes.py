@@ -1,4 +1,4 @@
-"""What the start needs of Linux: die with the parent, end the children, show every stack; must not decide when."""
+"""What the start needs of Linux: die with the parent, learn of an end, show every stack; must not decide when."""
 
 import contextlib
 import faulthandler
@@ -8,14 +8,10 @@ import os
 import posix
 import signal
 import sys
-import time
 import traceback
-from multiprocessing import resource_tracker
-from pathlib import Path
 
 F_SETSIG = 10  # fcntl(2); the fcntl module has no name for it
 STDERR = 2
-POLL_S = 0.01
 
 
 def die_with(pipe_path: str) -> None:
@@ -32,38 +28,6 @@ def die_with(pipe_path: str) -> None:
     with contextlib.suppress(BlockingIOError):  # the parent holds the other end
         posix.read(pipe, 1)
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def children() -> tuple[int, ...]:
-    """Return the pids of this process's children, zombies too. The launchers know theirs only after launch() returned.
-
-    Without multiprocessing's resource tracker, which spawn starts: killed, it would be started again; it ends after us.
-    """
-    found: list[int] = []
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):  # a thread may end while its file is read
-            found += [int(pid) for pid in (task / "children").read_text().split()]
-    tracker: int | None = getattr(resource_tracker._resource_tracker, "_pid", None)
-    return tuple(pid for pid in found if pid != tracker)
-
-
-def end_children(within_s: float) -> tuple[int, ...]:
-    """Kill and reap every child, those too that the launcher forks meanwhile; return what is left after `within_s`."""
-    until = time.monotonic() + within_s
-    while (left := children()) and time.monotonic() < until:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        _reap()
-        time.sleep(POLL_S)
-    return children()
-
-
-def _reap() -> None:
-    """The launcher reaps too, so there may be nothing."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 def how_it_ended(pidfd: int | None) -> str:

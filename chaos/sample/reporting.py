@@ -17,7 +17,7 @@ from oslo_service import service
 
 from chaos.sample import concurrency, logs, processes
 from chaos.sample.exits import Failure, in_one_line, status_of
-from chaos.sample.reports import Lifeline, Word
+from chaos.sample.reports import HELD, Lifeline, Word
 
 LOG = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
 
     def start(self) -> None:
         """Start the service, have it answer a call, and report that it serves."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # held when launch() forks; now it has a handler
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)  # eventlet's launch() forks; now they have handlers
         self._stopping = False
         left_s = self._serve_by - time.monotonic()
         timeout_s = left_s if left_s > 0 else self._deadline_s  # a worker that replaces another has its own time
@@ -90,12 +90,12 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
     def stop(self) -> None:
         """Stop the service.
 
-        oslo.service's eventlet launchers stop the service while they handle what wait() or a greenthread raised, and
-        forget it then.
+        oslo.service's eventlet launchers stop the service while they handle what wait() raised, or SystemExit(1) in the
+        place of what start() raised; then they forget it.
         """
         error = sys.exc_info()[1]
         if error is not None and not self._stopping:
-            self._fail("service", error)
+            self._fail("service", error.__context__ or error)
         self._stopping = True
         with self._failing("stop"):
             self._inner.stop()

@@ -4,6 +4,7 @@ import contextlib
 import enum
 import os
 import posix
+import signal
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -12,6 +13,9 @@ from chaos.sample.exits import Failure
 
 MAX_BYTES = 2048  # below PIPE_BUF (4096): written whole, never mixed with another worker's
 READ_BYTES = 65536
+
+HELD = (signal.SIGTERM, signal.SIGHUP)
+"""The signals that are held back in the parent, and so in what it forks then, until somebody listens to them."""
 
 
 class Word(enum.Enum):

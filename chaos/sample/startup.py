@@ -38,7 +38,7 @@ from chaos.sample.reporting import (
     report_last_words,
     show_stacks_on_request,
 )
-from chaos.sample.reports import Inbox, Lifeline, Report, Word
+from chaos.sample.reports import HELD, Inbox, Lifeline, Report, Word
 
 LOG = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ RESPAWN_EXTRA_S = 6.0
 
 STOP_S = 4.0
 LAST_WORDS_S = 0.2
-REAP_S = 1.0
+LOG_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,8 @@ class Watch:
             fail_with_any_thread(self.fail)
             os.register_at_fork(after_in_child=self._after_fork)
             multiprocessing.util.register_after_fork(self._lifeline, report_last_words)
-            self._thread.start()
+            with self.signals_held():  # the thread must not take what the main thread holds back later
+                self._thread.start()
         except BaseException as error:  # __exit__ does not see what is raised here
             self.fail("launcher", error)
         return self
@@ -143,16 +144,16 @@ class Watch:
         return ReportingService(inner, self._lifeline, self.fail, self._serve_by, self._deadline_s)
 
     @contextlib.contextmanager
-    def stop_signal_held(self) -> Iterator[None]:
-        """Hold SIGTERM back while the launcher is made: it installs handlers of its own, which tell nobody else.
+    def signals_held(self) -> Iterator[None]:
+        """Hold signals back while the launcher is made: it installs handlers of its own, which tell nobody else.
 
         A stop must not be missed: by it alone the end of the launcher's wait() is known to be asked for.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
             yield
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
     def listen_for_stop(self, launcher: Any) -> None:
         """Learn of SIGTERM beside the launcher's own handlers; from then on the stop has a deadline."""
@@ -195,6 +196,7 @@ class Watch:
     def _stand_beside(self) -> None:
         """SIGINT keeps its default: the launchers' handlers would end at once too, but with a status of 1."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         before = signal.getsignal(signal.SIGTERM)
         if callable(before):
             signal.signal(signal.SIGTERM, self._beside(before))
@@ -309,7 +311,7 @@ class Watch:
             self._give_up_late(f"not up in time: {waits}{unready}{logs.last_error()}")
 
     def _give_up_late(self, reason: str) -> NoReturn:
-        processes.end_after(LAST_WORDS_S + 2 * REAP_S)
+        processes.end_after(LAST_WORDS_S + LOG_S)
         processes.show_stacks()
         for worker in self._roll.workers:
             if not worker.ready and worker.pidfd is not None:
@@ -322,28 +324,22 @@ class Watch:
         if self._announced:
             LOG.info("at full strength again: %d workers serve", self._roll.wanted)
             return
-        faulthandler.cancel_dump_traceback_later()
-        self._announced = True
         LOG.info("ready: %d workers serve", self._roll.wanted)
         _notify(self._notify_socket, b"READY=1")
+        self._announced = True
+        faulthandler.cancel_dump_traceback_later()
 
     def _give_up(self, failure: Failure) -> NoReturn:
-        """End every process of the tree, then this one: by os._exit, for the main thread may be stalled for ever."""
+        """End this process, and every worker with it: by os._exit, for the main thread may be stalled for ever."""
         if not self._ending.acquire(blocking=False):
             _stand_aside()
-        processes.end_after(2 * REAP_S)
+        processes.end_after(LOG_S)
+        what = "stop" if self._stopping else "service" if self._announced else "start"
         try:
-            self._end_tree(failure)
+            LOG.critical("%s failed: %s: %s", what, failure.where, self._redact(failure.reason))
             sys.stderr.flush()
         finally:
             os._exit(failure.status)
-
-    def _end_tree(self, failure: Failure) -> None:
-        """The CRITICAL line comes last: nobody is left to write after it."""
-        left = processes.end_children(REAP_S)
-        what = "stop" if self._stopping else "service" if self._announced else "start"
-        more = f"; processes left: {left}" if left else ""
-        LOG.critical("%s failed: %s: %s%s", what, failure.where, self._redact(failure.reason), more)
 
 
 def _stand_aside() -> NoReturn:
@@ -361,7 +357,7 @@ def _pidfd(pid: int) -> int | None:
 
 
 def _notify(address: str, message: bytes) -> None:
-    """Tell systemd, if it waits. A socket that is gone is logged: it must not end a service that serves."""
+    """Tell systemd, if it waits. When nobody is there, nobody waits; any other error ends the start."""
     if not address:
         return
     try:
@@ -369,5 +365,5 @@ def _notify(address: str, message: bytes) -> None:
             notify.settimeout(1)
             notify.connect("\0" + address[1:] if address.startswith("@") else address)
             notify.sendall(message)
-    except OSError as error:
-        LOG.error("systemd was not told of %s at %s: %s", message, address, error)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        LOG.error("nobody was told of %s at %s: %s", message, address, error)

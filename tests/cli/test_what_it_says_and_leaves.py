@@ -235,8 +235,9 @@ def test_closed_streams_do_not_change_the_status(chaos: Chaos, closed: str) -> N
     assert (answer.status, answer.all) == (0, "")
 
 
-def test_a_full_disk_under_its_output_is_told(chaos: Chaos) -> None:
-    answer = chaos.shell("chaos sites --all > /dev/full")
+@pytest.mark.parametrize("command", ["sites --all", "judge stored"], ids=["long-output", "short-output"])
+def test_a_full_disk_under_its_output_is_told(chaos: Chaos, stored: Path, command: str) -> None:
+    answer = chaos.shell(f"chaos {command} > /dev/full")
     assert answer.status == 70
     assert "No space left" in answer.err
     assert "Exception ignored" not in answer.err

@@ -44,7 +44,8 @@ class Exhibit:
     ``breaks``: it breaks ``promise``, or else comes close and breaks nothing. ``also``: the promises that the same
     defect breaks besides; any other one is a false alarm. ``fault``: the fault part of a case id; none: a plain check.
     ``expected``: what chaos knows of a good start beforehand. ``waits``: what chaos lacks so far to see it; such an
-    exhibit is missed like any other until then. ``*_s``: seconds, as in ``Limits``.
+    exhibit is missed like any other until then. ``deadline_s``: seconds after the fault, or after exec in a plain check;
+    None: chaos's own.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Exhibit:
     secrets: tuple[str, ...] = ()
     expected: Expectation | None = None
     waits: str = ""
-    deadline_s: float = 10.0
+    deadline_s: float | None = None
     grace_s: float = 8.0
     orphan_s: float = 3.0
 
@@ -79,7 +80,8 @@ class Exhibit:
     def request(self, case: Case, scratch: Path, expected: Expectation | None) -> Request:
         timing = Timing(self.deadline_s, self.grace_s)
         request = request_for(self.target(scratch), case, timing, expected)
-        limits = dataclasses.replace(request.limits, orphan_s=self.orphan_s)
+        boot_s = self.deadline_s if self.deadline_s and not case.faults else request.limits.boot_s
+        limits = dataclasses.replace(request.limits, boot_s=boot_s, orphan_s=self.orphan_s)
         return dataclasses.replace(request, limits=limits, secrets=self.secrets)
 
     def baseline(self, case: Case, scratch: Path) -> Request:

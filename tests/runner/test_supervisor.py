@@ -178,6 +178,16 @@ def test_a_child_that_holds_a_port_is_told_with_its_port(stage: Stage) -> None:
     assert port.owner == f"pid {orphan.pid}"
 
 
+def test_a_process_that_is_left_over_is_told_by_what_it_runs_now(stage: Stage) -> None:
+    seen = stage.run("""
+    if os.fork() == 0:
+        note()
+        time.sleep(0.2)         # long enough for the supervisor to see it as the fork that it still is
+        os.execvp("sleep", ["sleep", "1000"])
+    """, limits=Limits(300, 300, 300, 1.0))
+    assert [orphan.command for orphan in seen.leftovers] == ["sleep 1000"]
+
+
 def test_a_temporary_file_that_is_not_given_back_is_told_by_name(stage: Stage) -> None:
     seen = stage.run("import tempfile; open(tempfile.gettempdir() + '/scheduler.pid', 'w').close()", limits=LONG)
     assert [(holding.kind, holding.name) for holding in seen.holdings] == [("temporary file", "scheduler.pid")]
