@@ -36,7 +36,7 @@ def test_a_call_is_ranked_by_what_can_fail_there_in_the_field(expected: Rank, ca
 @pytest.mark.parametrize(("callee", "named", "words"), [
     ("posix:pipe", "OSError:24", ("OSError", "EMFILE")),
     ("importlib:import_module", "ModuleNotFoundError", ("ImportError",)),
-    ("oslo_config.cfg:ConfigOpts.__call__", "oslo_config.cfg.ConfigFileValueError", ("oslo_config.cfg.ConfigFileValueError",)),
+    ("oslo_config.cfg:ConfigOpts.__call__", "oslo_config.cfg.RequiredOptError", ("oslo_config.cfg.RequiredOptError",)),
     ("oslo_config.cfg:ConfigOpts.__getattr__", "KeyError", ("RuntimeError",)),
     ("shapes:area", "", ("RuntimeError",)),
 ])

@@ -35,7 +35,8 @@ def test_the_mistake_of_not_quoting_leaves_the_same_canary_as_it_is() -> None:
 def test_a_secret_inside_a_longer_text_in_base64_is_found_wherever_it_begins(before: str) -> None:
     encoded = base64.b64encode(f"{before}{SECRET}@host".encode()).decode()
     assert leaks({"the output": encoded}, [SECRET]) == ("secret 1 (base64) in the output",)
-    assert SECRET not in base64.b64decode(masked(encoded, [SECRET]).replace(MASK, "AAAA") + "==").decode("latin-1")
+    kept = "".join(masked(encoded, [SECRET]).split(MASK))
+    assert len(kept) <= len(encoded) - len(SECRET)      # more than the secret is gone: its base64 is longer than it
 
 
 @pytest.mark.parametrize(("form", "text"), [
