@@ -54,7 +54,11 @@ def judge_pair(a: Judged, b: Judged) -> tuple[Judged, Judged]:
     if broken is None:
         return a, b
     alone = _fails_alone(a) != _fails_alone(b)
-    return tuple(one if alone and not _fails_alone(one) else _with(one, broken) for one in (a, b))  # type: ignore[return-value]
+    return _charged(a, broken, alone), _charged(b, broken, alone)
+
+
+def _charged(one: Judged, broken: Broken, alone: bool) -> Judged:
+    return one if alone and not _fails_alone(one) else _with(one, broken)
 
 
 def judge_pairs(cases: Iterable[Judged]) -> tuple[Judged, ...]:

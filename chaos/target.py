@@ -152,7 +152,8 @@ def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
     return Target(name, entry["command"], tuple(map(str, entry.get("args", ()))),
                   tuple((key, str(value)) for key, value in entry.get("env", {}).items()),
                   tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
-                  entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""), package=entry.get("package", ""))
+                  entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""),
+                  package=entry.get("package", ""))
 
 
 def _is_text(value: object) -> bool:

@@ -41,7 +41,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prepare": {"arming", "caseid", "model", "runner.request", "secrets", "target"},
     # the only part that has processes
     "runner.request": {"model"},
-    "runner.supervise": {"model", "runner.tree", "runner.wire", "runner.request", "secrets"},
+    "runner.output": set(),
+    "runner.supervise": {"model", "runner.output", "runner.tree", "runner.wire", "runner.request", "secrets"},
     "runner.host": {"codec", "runner.tree", "runner.request", "runner.supervise"},
     "runner.pool": {"codec", "model", "runner.request"},
     # the whole way through, as events

@@ -140,7 +140,8 @@ def place_of(case: Case) -> Place:
     """Where a case stands. One with several faults stands with its first; its column says that there are more."""
     fault = case.faults[0]
     action = fault.action if len(case.faults) == 1 else f"{fault.action}+"
-    return row_of(fault.site), Column(action, fault.hits.lifetime), Variation(case.backend, case.workers, case.transport or "")
+    variation = Variation(case.backend, case.workers, case.transport or "")
+    return row_of(fault.site), Column(action, fault.hits.lifetime), variation
 
 
 def _unfinished(results: Results) -> list[Place]:

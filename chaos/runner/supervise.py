@@ -38,13 +38,13 @@ from chaos.model import (
     StillRunning,
 )
 from chaos.runner import tree, wire
+from chaos.runner.output import Output
 from chaos.runner.request import Request
 from chaos.secrets import leaks, masked
 
 INSIDE = str(Path(__file__).resolve().parent.parent / "inside")
 TICK_S = 0.03
 """How often the tree is looked at: 1 to 2 ms of work for a small tree."""
-HEAD_BYTES, TAIL_BYTES = 64 * 1024, 256 * 1024
 PR_SET_CHILD_SUBREAPER = 36
 PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 61, 62, 63   # see inside/_chaos_agent.py
 PROBE_AGAIN_S = 0.4
@@ -555,39 +555,6 @@ class Run:
 
     def _without_secrets(self, process: Process) -> Process:
         return dataclasses.replace(process, command=self._masked(process.command))
-
-
-class Output:
-    """The target's output: its beginning and its end, however much it writes in between."""
-
-    def __init__(self) -> None:
-        self.head = b""
-        self.tail = b""
-        self.total = 0
-
-    def add(self, data: bytes) -> None:
-        self.total += len(data)
-        room = HEAD_BYTES - len(self.head)
-        self.head += data[:room]
-        self.tail = (self.tail + data[room if room > 0 else 0:])[-TAIL_BYTES:] if len(data) > room else self.tail
-
-    def since(self, mark: int) -> bytes:
-        count = self.total - mark
-        return (self.head + self.tail)[-count:] if count else b""
-
-    def cut_from(self, mark: int) -> bytes:
-        """Take away and return what was written since ``mark``."""
-        late = self.since(mark)
-        from_tail = min(len(late), len(self.tail))
-        self.tail = self.tail[:len(self.tail) - from_tail]
-        self.head = self.head[:len(self.head) - (len(late) - from_tail)]
-        self.total = mark
-        return late
-
-    def text(self) -> str:
-        lost = self.total - len(self.head) - len(self.tail)
-        middle = f"\n... {lost} bytes left out ...\n".encode() if lost > 0 else b""
-        return (self.head + middle + self.tail).decode("utf-8", "replace")
 
 
 def signal_name(number: int) -> str:

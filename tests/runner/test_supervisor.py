@@ -8,7 +8,7 @@ import pytest
 
 from chaos.model import Exited, Expectation, Fault, Hits, Killed, Limits, StillRunning
 from chaos.runner.pool import Pool
-from chaos.runner.supervise import HEAD_BYTES, TAIL_BYTES, Output
+from chaos.runner.output import HEAD_BYTES, TAIL_BYTES, Output
 from processes import Deadline, watched
 from runner.starting import LONG, SHORT, Stage
 
