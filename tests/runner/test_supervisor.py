@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from chaos.model import Exited, Expectation, Fault, Hits, Killed, Limits, StillRunning
-from chaos.runner.pool import Pool
 from chaos.runner.output import HEAD_BYTES, TAIL_BYTES, Output
+from chaos.runner.pool import Pool
 from processes import Deadline, watched
 from runner.starting import LONG, SHORT, Stage
 
