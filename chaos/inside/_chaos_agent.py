@@ -9,6 +9,7 @@ import time
 FIFO_WRITE = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
 APPEND = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
 LONGEST = 3800          # bytes a record: a pipe takes up to 4096 whole, so that records never mix
+PATIENCE_S = 1.0        # with a supervisor that reads late, because the machine is busy
 RECORDED_HITS = 40      # a site and process: a timer that ticks for ever must not flood the record
 PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 61, 62, 63   # real-time signals that nobody else is known to use
 
@@ -20,6 +21,7 @@ _places = {"_posixsubprocess": []}     # module name -> [(qualified name, how, s
 _heirs = {}             # base class -> [(method names, excluded modules, site, milestone)]
 _children = {}          # worker slot -> pid: a worker that is born again gets the slot of the dead one
 _recorded = {}
+_patience = [PATIENCE_S]
 _own_packages = []      # the plan asks for every call that these make into another package
 _way_out = []           # a descriptor for the record, only where a limit leaves none
 _effects = None
@@ -126,11 +128,17 @@ def record(kind, *fields):
 
 
 def _write(events, line):
-    for _ in range(2000):
+    """A FIFO that is full is waited for, but not again and again: a supervisor that does not read must not slow a target."""
+    until = _monotonic() + _patience[0]
+    while True:
         try:
             posix.write(events, line)
+            _patience[0] = PATIENCE_S
             return
         except BlockingIOError:
+            if _monotonic() > until:
+                _patience[0] = 0.0
+                return
             posix.sched_yield()
         except OSError:
             return
