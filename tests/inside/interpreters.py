@@ -69,9 +69,19 @@ class Started:
         return self.deadline.read_until(self.out, lambda read: False, "the end of the output").decode().splitlines()
 
     def status(self) -> int:
-        """How it ended; all of its output is read first, so that a full pipe does not hold it up."""
+        """How it ended, as subprocess tells it; all of its output is read first, so that a full pipe does not hold it up.
+
+        It is not reaped: its process group keeps its number until the lab has ended what is left of it.
+        """
         self.all_lines()
-        return self.process.wait(self.deadline.left_s("its end"))
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            self.deadline.gone([pidfd], "the interpreter")
+        finally:
+            os.close(pidfd)
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
 
 class Lab:
@@ -97,8 +107,7 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for one in self.started:
-            if one.process.poll() is None:
-                os.killpg(one.pid, signal.SIGKILL)
+            os.killpg(one.pid, signal.SIGKILL)      # also where it has ended: its children may not have
             one.process.wait()
             if one.process.stdout is not None:
                 one.process.stdout.close()
