@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
 import signal
@@ -192,26 +193,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()      # here, where it can be told that it fails
         return status
     except UsageError as error:
-        print(f"chaos: {error}", file=sys.stderr)
+        _say(error)
         return Status.USAGE
     except MissingPart as error:
-        print(f"chaos: {error}", file=sys.stderr)
+        _say(error)
         return Status.UNAVAILABLE
     except KeyboardInterrupt:
-        print("chaos: interrupted", file=sys.stderr)
+        _say("interrupted")
         return Status.INTERRUPTED
     except BrokenPipeError:     # the reader of our output has gone (``chaos plan | head``): nobody is left to tell
         _write_no_more()
         return Status.INTERRUPTED
     except OSError as error:
         _write_no_more()
-        print(f"chaos: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        _say(f"{error.filename or 'input or output'}: {error.strerror or error}")
         return Status.DEFECT
     except Exception:
-        print("chaos: a defect of chaos itself, not of the target; please report it with what follows",
-              file=sys.stderr)
-        traceback.print_exc()
+        _say(f"a defect of chaos itself, not of the target; please report it with what follows\n{traceback.format_exc()}")
         return Status.DEFECT
+
+
+def _say(what: object) -> None:
+    """On standard error; where nobody reads that, the status still tells."""
+    with contextlib.suppress(OSError):
+        print(f"chaos: {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class CheckedService(Protocol):
 
     def start(self) -> None: ...
 
-    def check_serving(self, timeout_s: float) -> None: ...
+    def check_serving(self) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -83,19 +83,18 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         timeout_s = left_s if left_s > 0 else self._deadline_s  # a worker that replaces another has its own time
         with self._failing("start"), self._deadline(timeout_s):
             self._inner.start()
-            self._inner.check_serving(timeout_s)
+            self._inner.check_serving()
         self._started = True
         self._tell_when_up()
 
     def stop(self) -> None:
         """Stop the service.
 
-        oslo.service's eventlet launchers stop the service while they handle what wait() raised, or SystemExit(1) in the
-        place of what start() raised; then they forget it.
+        oslo.service's eventlet launchers do that while they handle an error of start() or wait(), and then forget it.
         """
-        error = sys.exc_info()[1]
+        error = error_in_hand()
         if error is not None and not self._stopping:
-            self._fail("service", error.__context__ or error)
+            self._fail("service", error)
         self._stopping = True
         with self._failing("stop"):
             self._inner.stop()
@@ -141,6 +140,12 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
             yield
         finally:
             ended.set()
+
+
+def error_in_hand() -> BaseException | None:
+    """Return the error that is being handled. oslo.service raises SystemExit(1) in the place of what start() raised."""
+    error = sys.exc_info()[1]
+    return error.__context__ or error if isinstance(error, SystemExit) else error
 
 
 def fail_with_any_thread(fail: Fail) -> None:

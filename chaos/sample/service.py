@@ -70,14 +70,14 @@ class SchedulerService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._transport, self._rpc_server = transport, server
         self.tg.add_dynamic_timer(self._run_periodic_tasks, initial_delay=0, periodic_interval_max=60)
 
-    def check_serving(self, timeout_s: float) -> None:
-        """Return when this process has answered a real call of its own; raise MessagingTimeout when none is answered.
+    def check_serving(self) -> None:
+        """Return when this process has answered a real call of its own; the caller sees to the deadline.
 
         Why a call: a start() of oslo.messaging that failed once and is called again returns success with no listener.
         The workers of a host share one queue, so another may answer: ask until the answer is our own pid.
         """
         target = oslo_messaging.Target(topic=self.conf.topic, server=self.conf.host)
-        client = oslo_messaging.get_rpc_client(self._transport, target, timeout=timeout_s)
+        client = oslo_messaging.get_rpc_client(self._transport, target)
         while client.call({}, "which_process") != os.getpid():
             LOG.debug("another worker answered; asking again")
 

@@ -33,6 +33,7 @@ from chaos.sample.redaction import Redactor
 from chaos.sample.reporting import (
     CheckedService,
     ReportingService,
+    error_in_hand,
     fail_with_any_thread,
     fail_worker,
     report_last_words,
@@ -161,6 +162,7 @@ class Watch:
             launcher.handle_signal = self._listening(launcher.handle_signal)
         else:  # cotyledon's has installed them, and starts no worker before it waits
             self._launcher_waits = True
+        launcher.stop = self._only_when_told(launcher.stop)
         self._stand_beside()
 
     def status(self, waited: object) -> int:
@@ -192,6 +194,18 @@ class Watch:
             self._lifeline.tell(Word.WAITING)
 
         return handle_signal
+
+    def _only_when_told(self, stop_launcher: Callable[[], None]) -> Callable[[], None]:
+        """oslo.service's threading launcher answers an error in its wait() by sending SIGTERM to itself and waiting for
+        ever, before it has said what the error was."""
+
+        def stop() -> None:
+            error = error_in_hand()
+            if error is not None and not self._stopping:
+                self.fail("launcher", error)
+            stop_launcher()
+
+        return stop
 
     def _stand_beside(self) -> None:
         """SIGINT keeps its default: the launchers' handlers would end at once too, but with a status of 1."""

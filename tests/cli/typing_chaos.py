@@ -18,6 +18,8 @@ from chaos.cli import main
 from processes import Deadline
 
 TESTS = Path(__file__).resolve().parent.parent
+UNSET = {"COLUMNS", "TERM", "PYTHONUNBUFFERED"}
+"""What a caller may have set and a person's shell has not."""
 BOTH = ("--", "{backend}", "{workers}")
 HEALTHY = "launchers.healthy:main"
 PASSES = f"{HEALTHY}/threading/w1/launcher.launch@parent=raise:RuntimeError"
@@ -87,7 +89,7 @@ class Chaos:
 
     @staticmethod
     def environment(changes: dict[str, str]) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "TERM")} | changes
+        return {name: value for name, value in os.environ.items() if name not in UNSET} | changes
 
 
 def report_of(folder: Path) -> dict[str, Any]:

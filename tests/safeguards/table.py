@@ -1,0 +1,386 @@
+"""The safeguards of the sample: the text that makes each, what stands there without it, and the case that shows it.
+
+Data only. A `Check` says what the sample answers to a case while the safeguard is there: the verdict is a pass, and it
+ends as `ends` says. `says` is a regular expression for its CRITICAL line. Where a promise is kept without the safeguard
+too (another one stands behind it), the poorer answer shows: another status, or a line without the cause.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`ends`: the exit status, or the name of the signal; None: any. `within_s`: seconds after exec; None: any."""
+
+    case: str
+    ends: int | str | None = None
+    says: str = ""
+    within_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguard:
+    """`text` stands once in `file` of the sample; with `instead` in its place the safeguard is gone."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    checks: tuple[Check, ...]
+
+
+ALL_DEFAULTS = "scheduler/threading/w1/service.create@parent#1=delay:0.3"
+FAILS_IN_START = "scheduler/eventlet/w2/service.start@worker=raise:RuntimeError"
+
+SAFEGUARDS: tuple[Safeguard, ...] = (
+    # --- launcher.py ---
+    Safeguard(
+        "imports have a deadline",
+        "launcher.py",
+        "    faulthandler.dump_traceback_later(IMPORTS_S, exit=True, file=2)",
+        "    pass",
+        (Check("scheduler/threading/w1/config.parse@parent#1=stall", 1),),
+    ),
+    Safeguard(
+        "SIGINT ends the process from the first line on",
+        "launcher.py",
+        "        signal.signal(number, signal.SIG_DFL)",
+        "        pass",
+        (Check("scheduler/threading/w1/service.create@parent#1=signal:INT", "SIGINT"),),
+    ),
+    Safeguard(
+        "SIGHUP does nothing before the launcher is made",
+        "launcher.py",
+        "    signal.signal(signal.SIGHUP, signal.SIG_IGN)\n",
+        "",
+        (Check("scheduler/threading/w1/service.create@parent#1=signal:HUP", 0),),
+    ),
+    Safeguard(
+        "closed standard streams are opened",
+        "launcher.py",
+        "    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:\n        os.set_inheritable(spare, True)\n",
+        "    spare = os.open(os.devnull, os.O_RDWR)\n",
+        (Check("scheduler/threading/w2/process.image@parent#1=close", 0),),
+    ),
+    Safeguard(
+        "a log that nobody reads blocks nobody",
+        "launcher.py",
+        "            os.dup2(unblocked, stream)\n",
+        "",
+        (Check("scheduler/threading/w2/process.image@parent#1=fill", 0),),
+    ),
+    Safeguard(
+        "what fails before the log exists is said in its format",
+        "launcher.py",
+        "    except Exception as error:\n        return refused(error)",
+        "    except ConnectionError as error:\n        return refused(error)",
+        (
+            Check(
+                "scheduler/threading/w1/config.parse@parent#1=raise:oslo_config.cfg.ConfigFileParseError",
+                says="start failed: .*chaos-",
+            ),
+        ),
+    ),
+    Safeguard(
+        "cotyledon's SystemExit is a value of wait()",
+        "launcher.py",
+        "    except SystemExit as end:",
+        "    except ConnectionError as end:",
+        (Check("scheduler/threading/w2/launcher.wait@parent#1=exit:0", 70, "SystemExit|status 0"),),
+    ),
+    Safeguard(
+        "signals are held while the launcher is made",
+        "launcher.py",
+        "    with watch.signals_held():",
+        "    with contextlib.nullcontext():",
+        (Check("scheduler/threading/w1/title.set@parent#1=signal:TERM", 143),),
+    ),
+    # --- concurrency.py, config.py, logs.py ---
+    Safeguard(
+        "patching is checked",
+        "concurrency.py",
+        '        if not eventlet.patcher.is_monkey_patched("thread"):',
+        "        if False:",
+        (Check("scheduler/eventlet/w1/patch.apply@parent=return:None", 70),),
+    ),
+    Safeguard(
+        "the worker count is bounded",
+        "config.py",
+        "min(conf.workers, bound.workers)",
+        "conf.workers",
+        (Check("scheduler/threading/w1/workers.count@parent#1=set:40", 0),),
+    ),
+    Safeguard(
+        "the last error that was logged is kept",
+        "logs.py",
+        "    root.addHandler(LastError())\n",
+        "",
+        (
+            Check(
+                "scheduler/threading/w1/rpc.poll@worker=raise:ConnectionResetError:ECONNRESET",
+                69,
+                "last error logged: .*chaos-",
+            ),
+        ),
+    ),
+    # --- startup.py: the parent's watch ---
+    Safeguard(
+        "READY=1 of the libraries is not sent",
+        "startup.py",
+        'os.environ.pop("NOTIFY_SOCKET", "")',
+        'os.environ.get("NOTIFY_SOCKET", "")',
+        (Check(FAILS_IN_START, 70),),
+    ),
+    Safeguard(
+        "a timer in C ends a parent that is frozen on its way up",
+        "startup.py",
+        "        processes.end_after(self._deadline_s + 2 * WATCH_LATER_S)\n",
+        "",
+        (Check("scheduler/threading/w1/service.create@parent=freeze", 1, within_s=7.0),),
+    ),
+    Safeguard(
+        "a watch that cannot start is a failure with its cause",
+        "startup.py",
+        "        except BaseException as error:  # __exit__ does not see what is raised here",
+        "        except ConnectionError as error:",
+        (Check("scheduler/threading/w1/thread.spawn@parent#1=raise:RuntimeError", 75, "start failed: .*chaos-"),),
+    ),
+    Safeguard(
+        "an error in the block of the watch gets a status and a CRITICAL line",
+        "startup.py",
+        "        if error is not None:\n            self.fail(",
+        "        if False:\n            self.fail(",
+        (Check("scheduler/threading/w1/service.create@parent#1=raise:RuntimeError", 70, "start failed: .*chaos-"),),
+    ),
+    Safeguard(
+        "the end of wait() is a success only after a stop",
+        "startup.py",
+        "        if not self._stopping or not (waited",
+        "        if self._stopping and not (waited",
+        (Check("scheduler/threading/w2/launcher.wait@parent#1=return:0", 70, "nobody told it to stop"),),
+    ),
+    Safeguard(
+        "a stop before readiness is no success",
+        "startup.py",
+        "return waited or STOPPED_EARLY",
+        "return waited or os.EX_OK",
+        (Check("scheduler/threading/w1/service.start@worker#1=signal:TERM:parent", 143),),
+    ),
+    Safeguard(
+        "what workers said last is heard before the status is given",
+        "startup.py",
+        "        self._lifeline.tell(Word.ENDED)  # the watch ends when it has heard what the workers said before\n"
+        "        self._thread.join()\n",
+        "",
+        (Check("scheduler/eventlet/w2/rpc.server.stop@worker=raise:RuntimeError", 70, "stop failed: .*chaos-"),),
+    ),
+    Safeguard(
+        "eventlet's launchers are listened to in wait()",
+        "startup.py",
+        "            launcher.handle_signal = self._listening(launcher.handle_signal)",
+        "            self._launcher_waits = True",
+        (Check("scheduler/eventlet/w1/service.create@parent#1=delay:0.3", 0),),
+    ),
+    Safeguard(
+        "a launcher that stops itself says why",
+        "startup.py",
+        "        launcher.stop = self._only_when_told(launcher.stop)\n",
+        "",
+        (Check("scheduler/threading/w1/thread.spawn@parent#2=raise:RuntimeError", 75, "chaos-"),),
+    ),
+    Safeguard(
+        "SIGINT keeps its default",
+        "startup.py",
+        "        signal.signal(signal.SIGINT, signal.SIG_DFL)\n",
+        "",
+        (Check("scheduler/threading/w2/service.start@worker#1=signal:INT:parent", "SIGINT"),),
+    ),
+    Safeguard(
+        "SIGHUP keeps doing nothing",
+        "startup.py",
+        "        signal.signal(signal.SIGHUP, signal.SIG_IGN)\n",
+        "",
+        (Check("scheduler/threading/w2/rpc.listen@worker#1=signal:HUP:parent", 0),),
+    ),
+    Safeguard(
+        "a timer in C ends a parent that is frozen on its way down",
+        "startup.py",
+        "                processes.end_after(STOP_S + WATCH_LATER_S)\n",
+        "",
+        (Check("scheduler/eventlet/w1/rpc.server.stop@parent=freeze", 1),),
+    ),
+    Safeguard(
+        "a stop has a deadline",
+        "startup.py",
+        "                self._until = time.monotonic() + STOP_S\n",
+        "                pass\n",
+        (Check("scheduler/eventlet/w1/rpc.server.stop@parent=stall", 75, "stop failed: "),),
+    ),
+    Safeguard(
+        "the end of any thread by an exception is a failure",
+        "startup.py",
+        "            fail_with_any_thread(self.fail)\n",
+        "",
+        (Check("scheduler/threading/w2/process.fork@parent#1=raise:BlockingIOError:EAGAIN", 75, "chaos-"),),
+    ),
+    Safeguard(
+        "multiprocessing's children report their last words",
+        "startup.py",
+        "            multiprocessing.util.register_after_fork(self._lifeline, report_last_words)\n",
+        "",
+        (Check("scheduler/threading/w1/process.body@worker=raise:RuntimeError", 70, "chaos-"),),
+    ),
+    Safeguard(
+        "a forked worker reports its birth",
+        "startup.py",
+        "            os.register_at_fork(after_in_child=self._after_fork)\n",
+        "",
+        (Check(ALL_DEFAULTS, 0),),
+    ),
+    Safeguard(
+        "a worker that dies while it logs does not silence its parent",
+        "startup.py",
+        "            logs.renew_locks()\n",
+        "",
+        (Check("scheduler/eventlet/w2/rpc.listen@worker.0#1=raise:RuntimeError+logging.emit@worker.0#1=kill", 70),),
+    ),
+    Safeguard(
+        "the watch's thread does not take signals that are held back",
+        "startup.py",
+        "            with self.signals_held():  # the thread",
+        "            with contextlib.nullcontext():  # the thread",
+        tuple(
+            Check(f"scheduler/threading/{workers}/title.set@parent#1=signal:TERM:parent{twice}", 143)
+            for workers in ("w1", "w2")
+            for twice in ("", ":2")
+        ),
+    ),
+    Safeguard(
+        "only the parent holds its own life",
+        "startup.py",
+        "            os.close(self._life)\n",
+        "",
+        (Check("scheduler/eventlet/w2/service.start@worker.0=freeze+service.start@worker.1=signal:KILL:parent"),),
+    ),
+    Safeguard(
+        "a worker that dies before it serves ends the start",
+        "startup.py",
+        "        if not worker.ready or not self._announced:\n",
+        "        if False:\n",
+        (Check("scheduler/eventlet/w2/process.body@worker#1=kill", 70),),
+    ),
+    Safeguard(
+        "the watch has a deadline",
+        "startup.py",
+        "        elif late:\n",
+        "        elif late and self._announced:\n",
+        (Check("scheduler/threading/w2/service.start@worker=freeze", 75, "not up in time"),),
+    ),
+    Safeguard(
+        "not ready before the launcher waits",
+        "startup.py",
+        "return self._launcher_waits and self._roll.is_complete()",
+        "return self._roll.is_complete()",
+        (Check("scheduler/eventlet/w2/launcher.wait@parent=stall", 75, "wait\\(\\) was not reached"),),
+    ),
+    Safeguard(
+        "the timer in C runs until systemd was told",
+        "startup.py",
+        '        _notify(self._notify_socket, b"READY=1")\n'
+        "        self._announced = True\n"
+        "        faulthandler.cancel_dump_traceback_later()\n",
+        "        faulthandler.cancel_dump_traceback_later()\n"
+        '        _notify(self._notify_socket, b"READY=1")\n'
+        "        self._announced = True\n",
+        (Check("scheduler/eventlet/w1/socket.create@parent=stall", 1),),
+    ),
+    Safeguard(
+        "a notify socket that is gone ends no service that serves",
+        "startup.py",
+        "    except (FileNotFoundError, ConnectionRefusedError) as error:",
+        "    except InterruptedError as error:",
+        (Check("scheduler/threading/w1/notify.socket@parent#1=gone", 0),),
+    ),
+    # --- reporting.py and reports.py: the worker's side ---
+    Safeguard(
+        "held signals are let go in a forked worker",
+        "reporting.py",
+        "        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)",
+        "        pass",
+        (Check("scheduler/eventlet/w2/service.create@parent#1=delay:0.3", 0),),
+    ),
+    Safeguard(
+        "a worker is ready when its wait() was entered",
+        "reporting.py",
+        "        if self._started and self._waiting and not self._stopping:",
+        "        if self._started and not self._stopping:",
+        (
+            Check("scheduler/eventlet/w2/service.wait@worker=stall", 75),
+            Check("scheduler/threading/w1/service.wait@worker=raise:RuntimeError", 70),
+        ),
+    ),
+    Safeguard(
+        "an error that a launcher forgets is reported by stop()",
+        "reporting.py",
+        '            self._fail("service", error)',
+        "            pass",
+        (Check(FAILS_IN_START, 70, "RuntimeError: .*chaos-"),),
+    ),
+    Safeguard(
+        "SystemExit does not hide the error in whose place it was raised",
+        "reporting.py",
+        "return error.__context__ or error if isinstance(error, SystemExit) else error",
+        "return error",
+        (Check(FAILS_IN_START, 70, "RuntimeError: .*chaos-"),),
+    ),
+    Safeguard(
+        "errors of the service are reported and end the worker",
+        "reporting.py",
+        "            self._fail(where, error)\n",
+        "            raise\n",
+        (Check("scheduler/threading/w1/rpc.connect@worker=refuse", 69, "ConnectionRefusedError"),),
+    ),
+    Safeguard(
+        "a worker has its own deadline",
+        "reporting.py",
+        ", self._deadline(timeout_s):",
+        ":",
+        (Check("scheduler/threading/w1/rpc.connect@worker=blackhole", 69, "NotServing"),),
+    ),
+    Safeguard(
+        "a worker is ready when it has answered a call",
+        "reporting.py",
+        "            self._inner.check_serving()\n",
+        "",
+        (Check("scheduler/threading/w1/rpc.dispatch@worker=stall", 69, "NotServing"),),
+    ),
+    Safeguard(
+        "a worker dies with its parent",
+        "reports.py",
+        '        processes.die_with(f"/proc/self/fd/{self.life}")\n',
+        "",
+        (Check("scheduler/threading/w2/service.start@worker=freeze", 75),),
+    ),
+    Safeguard(
+        "reading reports never waits",
+        "reports.py",
+        "while more := posix.read(",
+        "while more := os.read(",
+        (Check("scheduler/eventlet/w2/service.create@parent#1=delay:0.3", 0),),
+    ),
+    # --- processes.py ---
+    Safeguard(
+        "a worker that was reaped before it was heard of counts as dead",
+        "processes.py",
+        '        return "died" if pidfd is None else ""',
+        '        return ""',
+        (Check("scheduler/eventlet/w4/process.body@worker.0#1=kill", 70),),
+    ),
+    Safeguard(
+        "a timer that cannot be started is done without",
+        "processes.py",
+        "    with contextlib.suppress(RuntimeError):  # no thread can be started",
+        "    with contextlib.suppress(ConnectionError):  # no thread can be started",
+        (Check("scheduler/eventlet/w1/launcher.launch@parent#1=limit:nproc", 0),),
+    ),
+)
