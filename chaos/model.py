@@ -252,6 +252,11 @@ class Expectation:
     fds: int | None = None
     ready_after_s: float | None = None
     serving_roles: tuple[str, ...] = ()
+    standing: Peak = Peak()
+    """The least that the tree consisted of while it was learnt, once it had said READY=1: what a plain launcher, of which
+    nothing else can be known, has to come up with again. Its ``fds`` are not compared."""
+    answers: int = 0
+    """How many of ``servers`` answered an RPC call: as many have to, though their start() says that all is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +285,8 @@ class Observation:
     leftovers: tuple[Process, ...] = ()
     holdings: tuple[Holding, ...] = ()
     peak: Peak = Peak()
+    standing: Peak = Peak()
+    """What the tree consisted of when chaos stopped watching, or told it to stop."""
     ready_s: float | None = None
     served_s: float | None = None
     stop_sent_s: float | None = None

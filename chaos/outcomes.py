@@ -44,6 +44,9 @@ BUSY = 0.5
 REPEATS = 3
 """Firings in one process from which it is a retry loop; two firings are one retry, a habit of many libraries."""
 
+EXECUTED_AGAIN = 5
+"""Times that a launcher runs one Python command before it is ready from which that is a worker that it does not give up."""
+
 RESPAWNS = 2
 """Births beyond the expected workers from which they are a loop; one replacement is what a healthy launcher does."""
 
@@ -205,10 +208,12 @@ def started_and_alive(seen: Observation) -> frozenset[int]:
 
 
 def serving_pids(seen: Observation) -> frozenset[int]:
-    """The live processes that started their service and, where they have a listener, answered a call."""
+    """The live processes that started their service and answered a call, where they have a listener or should have one."""
     listening = {m.pid for m in seen.milestones if m.name == "listening"}
     answered = {m.pid for m in seen.milestones if m.name == "answered"}
-    return frozenset(pid for pid in started_and_alive(seen) if pid not in listening or pid in answered)
+    all_answer = 0 < seen.expected.servers <= seen.expected.answers
+    return frozenset(pid for pid in started_and_alive(seen)
+                     if pid in answered or not (all_answer or pid in listening))
 
 
 def serves_unannounced(seen: Observation) -> bool:
@@ -217,9 +222,21 @@ def serves_unannounced(seen: Observation) -> bool:
     return seen.served_s is None and promised and len(serving_pids(seen)) >= max(1, seen.expected.servers)
 
 
+def executed_again(seen: Observation) -> tuple[Process, ...]:
+    """Dead Pythons of one command line that the launcher itself ran at least ``EXECUTED_AGAIN`` times before it was ready:
+    workers that are programs of their own. Not other programs: a launcher may ask pg_isready again and again."""
+    launcher = launcher_pid(seen)
+    died = [p for p in seen.processes if p.role == "helper" and p.parent_pid == launcher and p.gone_s is not None]
+    command, count = (Counter(p.command for p in died).most_common(1) or [("", 0)])[0]
+    if count < EXECUTED_AGAIN or seen.ready_s is not None or started_pids(seen):
+        return ()
+    return tuple(p for p in died if p.command == command)
+
+
 def dead_before_ready(seen: Observation) -> tuple[Process, ...]:
     started = started_pids(seen)
-    return tuple(p for p in seen.processes if is_worker(p) and p.gone_s is not None and p.pid not in started)
+    forked = tuple(p for p in seen.processes if is_worker(p) and p.gone_s is not None and p.pid not in started)
+    return forked or executed_again(seen)
 
 
 def respawned(seen: Observation) -> int:
@@ -228,7 +245,7 @@ def respawned(seen: Observation) -> int:
     Workers that were ready before they died are no loop of the start, and neither are more workers than expected that
     all live: so as many must have died before they were ready.
     """
-    births = sum(map(is_worker, seen.processes))
+    births = sum(map(is_worker, seen.processes)) or len(executed_again(seen))
     extra = min(births - seen.expected.servers, len(dead_before_ready(seen)))
     return extra if extra >= RESPAWNS else 0
 

@@ -7,6 +7,7 @@ fired. ``because`` is one sentence with the evidence in it: what an operator wou
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import assert_never
 
 from chaos.model import (
@@ -278,7 +279,7 @@ def _was_true(case: Case, seen: Observation, ready_s: float) -> bool:
     started = {m.pid for m in seen.milestones if m.name in ("service started", "started") and m.at_s <= ready_s}
     broke = [f for f in seen.fired if (fault := fault_of(case, f)) and breaks(fault)]
     ended = not isinstance(seen.ending, StillRunning)
-    return ended and len(started) >= seen.expected.servers and all(f.at_s >= ready_s for f in broke)
+    return ended and len(started) >= max(1, seen.expected.servers) and all(f.at_s >= ready_s for f in broke)
 
 
 def _owes_notice(case: Case, seen: Observation) -> bool:
@@ -316,8 +317,15 @@ _SHELL_STATUS = {"SIGTERM": 128 + 15, "SIGINT": 128 + 2}
 
 
 def _bounds(case: Case, expected: Expectation, peak: Peak) -> list[tuple[str, int, int]]:
-    """(what, peak, bound). With no baseline to learn from, the workers asked for are all there is to go by."""
-    workers = case.workers
+    """(what, peak, bound). With no baseline to learn from, the workers asked for are all there is to go by. A run
+    without a fault is bounded by both: what it learnt may be its own peak, and twice that bounds nothing."""
+    if not case.faults:
+        alone = _bounds_of(case.workers, Expectation(), peak)
+        return [min(pair, key=itemgetter(2)) for pair in zip(_bounds_of(case.workers, expected, peak), alone, strict=True)]
+    return _bounds_of(case.workers, expected, peak)
+
+
+def _bounds_of(workers: int, expected: Expectation, peak: Peak) -> list[tuple[str, int, int]]:
     return [
         ("processes", peak.processes, _bound(expected.processes, 16, workers + 64)),
         ("threads", peak.threads, _bound(expected.threads, 64, 64 * workers + 256)),
@@ -346,6 +354,10 @@ def _doing(case: Case, seen: Observation) -> str:
 
 
 def _strength(seen: Observation) -> str:
+    wanted, there = seen.expected.standing, seen.standing
+    if seen.expected.servers == 0 and (there.processes < wanted.processes or there.threads < wanted.threads):
+        return (f"it consists of {there.processes} of {wanted.processes} processes and of {there.threads} of"
+                f" {wanted.threads} threads")
     pids = serving_pids(seen)
     mute = started_and_alive(seen) - pids
     which = f" (pid {_listed([str(pid) for pid in sorted(pids)])})" if pids else ""

@@ -42,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the only part that has processes
     "runner.request": {"model"},
     "runner.output": set(),
-    "runner.supervise": {"model", "runner.output", "runner.tree", "runner.wire", "runner.request", "secrets"},
+    "runner.held": {"model"},
+    "runner.supervise": {"model", "runner.held", "runner.output", "runner.tree", "runner.wire", "runner.request", "secrets"},
     "runner.host": {"codec", "runner.tree", "runner.request", "runner.supervise"},
     "runner.pool": {"codec", "model", "runner.request"},
     # the whole way through, as events

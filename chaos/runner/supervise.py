@@ -37,7 +37,7 @@ from chaos.model import (
     SentSignal,
     StillRunning,
 )
-from chaos.runner import tree, wire
+from chaos.runner import held, tree, wire
 from chaos.runner.output import Output
 from chaos.runner.request import Request
 from chaos.secrets import leaks, masked
@@ -48,6 +48,8 @@ TICK_S = 0.03
 PR_SET_CHILD_SUBREAPER = 36
 PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 61, 62, 63   # see inside/_chaos_agent.py
 PROBE_AGAIN_S = 0.4
+AT_ITS_WORD_S = 0.5
+"""A launcher of which nothing but READY=1 is known is watched for so long after it: a start that fails may say it too."""
 LEARN_NOTICE_S = 2.0
 """How long a baseline that serves is watched for READY=1 before it counts as one that does not announce itself."""
 STACKS_WITHIN_S = 1.5
@@ -102,6 +104,8 @@ class Run:
         self.processes: dict[int, Process] = {}
         self.roles: dict[int, str] = {}
         self.titles: dict[str, int] = {}
+        spoken = (*request.argv, *(value for _, value in request.env), request.config)
+        self.belongings = held.Belongings(spoken, self.folder)
         self.means: list[str] = []
         self.calls: dict[str, str] = {}
         self.alive: tuple[tree.Seen, ...] = ()
@@ -109,6 +113,8 @@ class Run:
         self.cpu_share: float | None = None
         self.alive_workers: int | None = None
         self.peak = Peak()
+        self.standing = Peak()
+        self.least: Peak | None = None
         self.output = Output()
         self.stacks = ""
         self.asked: dict[int, float] = {}
@@ -297,7 +303,13 @@ class Run:
             if process.gone_s is None and pid not in alive:
                 self.processes[pid] = _with(process, gone_s=at_s)
         self.alive = seen
+        self.belongings.look(alive)
         self.cpu.append((at_s, sum(one.cpu_s for one in seen)))
+        if self.stop_sent_s is None and self.ending is None:
+            self.standing = now = Peak(len(seen), sum(one.threads for one in seen))
+            if self._ready_s() is not None:
+                least = self.least or now
+                self.least = Peak(min(least.processes, now.processes), min(least.threads, now.threads))
         self.peak = Peak(max(self.peak.processes, len(seen)), max(self.peak.threads, sum(o.threads for o in seen)),
                          max(self.peak.fds, sum(tree.count_fds(one.pid) for one in seen)))
 
@@ -365,10 +377,19 @@ class Run:
     def _serves(self) -> bool:
         serving, ready_s = len(self._serving()), self._ready_s()
         if self.expected is not None:
+            if len(self._serving() & self._pids_at("answered")) < self.expected.answers:
+                return False
             if any(word.startswith("notify.") for word in self.request.given):  # it may speak, but we cannot hear it
                 return serving >= self.expected.servers and self._settled()
+            if not self.expected.servers:
+                return ready_s is not None and self.now() >= ready_s + AT_ITS_WORD_S and self._stands()
             return serving >= self.expected.servers and (ready_s is not None or not self.expected.notifies)
         return self._learns(serving, ready_s)
+
+    def _stands(self) -> bool:
+        """Whether as many processes and threads are there as a good start always had. Idle pools are not: see _learns."""
+        wanted = self.expected.standing if self.expected else Peak()
+        return self.standing.processes >= wanted.processes and self.standing.threads >= wanted.threads
 
     def _settled(self) -> bool:
         return self.now() > max(mile.at_s for mile in self.milestones) + LEARN_NOTICE_S / 2
@@ -385,8 +406,9 @@ class Run:
         elif ready_s is None or self._has_services() or self.now() < ready_s + LEARN_NOTICE_S:
             return False
         roles = sorted({self.roles.get(pid, "") for pid in self._serving()})
+        answers = len(self._serving() & self._pids_at("answered"))
         self.expected = Expectation(serving, ready_s is not None, self.peak.processes, self.peak.threads,
-                                    self.peak.fds, ready_s, tuple(roles))
+                                    self.peak.fds, ready_s, tuple(roles), self.least or Peak(), answers)
         return True
 
     def _has_services(self) -> bool:
@@ -484,7 +506,8 @@ class Run:
         with contextlib.suppress(FileNotFoundError):    # the target may have removed its TMPDIR
             files = sorted(path.name for path in (self.folder / "tmp").iterdir())
         kept = [Holding("temporary file", name) for name in files]
-        return tuple(kept) + tuple(holding for one in left for holding in _ports(one.pid))
+        named = self.belongings.left(self.processes, [one.pid for one in left])
+        return (*kept, *named)
 
     def _reap_all_but_root(self) -> None:
         for one in tree.children(os.getpid()):
@@ -531,6 +554,7 @@ class Run:
             leftovers=tuple(map(self._without_secrets, self.leftovers)),
             holdings=self.holdings,
             peak=self.peak,
+            standing=self.standing,
             ready_s=self._ready_s(),
             served_s=None if self.served_s is None else round(self.served_s, 4),
             stop_sent_s=None if self.stop_sent_s is None else round(self.stop_sent_s, 4),
@@ -546,8 +570,9 @@ class Run:
     def _shown(self, output: str) -> dict[str, str]:
         """Everything of the target that others can see: where, and what stands there."""
         texts = {"the output": output, "its notices": "\n".join(notice.text for notice in self.notices)}
-        texts.update((f"the arguments of {self.roles.get(pid) or 'a process'} (pid {pid})", title)
-                     for title, pid in self.titles.items())
+        for title, pid in self.titles.items():      # a process may have had several, and its last is its name in brackets
+            where = f"the arguments of {self.roles.get(pid) or 'a process'} (pid {pid})"
+            texts[where] = "\n".join(filter(None, (texts.get(where), title)))
         return texts
 
     def _masked(self, text: str) -> str:
@@ -567,14 +592,3 @@ def signal_name(number: int) -> str:
 def _with(process: Process, *, role: str | None = None, gone_s: float | None = None) -> Process:
     return Process(process.pid, process.parent_pid, process.role if role is None else role, process.command,
                    process.seen_s, process.gone_s if gone_s is None else gone_s)
-
-
-def _ports(pid: int) -> list[Holding]:
-    import psutil  # only where something was left over: 30 ms of import that most runs never need
-
-    try:
-        connections = psutil.Process(pid).net_connections(kind="inet")
-    except psutil.Error:
-        return []
-    return [Holding("port", f"{one.laddr.ip}:{one.laddr.port}", f"pid {pid}") for one in connections
-            if one.status == psutil.CONN_LISTEN]
