@@ -342,6 +342,8 @@ class Watch:
         _notify(self._notify_socket, b"READY=1")
         self._announced = True
         faulthandler.cancel_dump_traceback_later()
+        if self._stopping:  # told to stop since READY=1: what was cancelled may have been the timer of the stop
+            processes.end_after(STOP_S + WATCH_LATER_S)
 
     def _give_up(self, failure: Failure) -> NoReturn:
         """End this process, and every worker with it: by os._exit, for the main thread may be stalled for ever."""

@@ -205,9 +205,16 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "a timer in C ends a parent that is frozen on its way down",
         "startup.py",
-        "                processes.end_after(STOP_S + WATCH_LATER_S)\n",
-        "",
+        "                self._stopping = True\n                processes.end_after(STOP_S + WATCH_LATER_S)\n",
+        "                self._stopping = True\n",
         (Check("scheduler/eventlet/w1/rpc.server.stop@parent=freeze", 1),),
+    ),
+    Safeguard(
+        "readiness does not cancel the timer of a stop that came with it",
+        "startup.py",
+        "        if self._stopping:  # told to stop since READY=1",
+        "        if False:  # told to stop since READY=1",
+        (Check("scheduler/eventlet/w2/socket.create@parent#1=signal:TERM+service.stop@worker=raise:RuntimeError", 1),),
     ),
     Safeguard(
         "a stop has a deadline",
