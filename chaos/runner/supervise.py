@@ -352,8 +352,8 @@ class Run:
                 self.stopped_watching = "grace"
         elif self._serves():
             self.served_s = self.now()
+            self.stop_sent_s = self.now()   # before it is sent: what the target does about it must not seem earlier
             self._send(self.root.pid if self.root else 0, signal.SIGTERM, "it serves: stop it")
-            self.stop_sent_s = self.now()
         elif self.now() > self._limit_s():
             self.stopped_watching = "deadline"
         else:
