@@ -107,11 +107,23 @@ TRIES: tuple[Try, ...] = (
 
 
 def plan(variant: Variant, profile: Profile) -> tuple[Case, ...]:
-    """The cases of one variant, in the order of the start, each once."""
+    """The cases of one variant, each once: process by process, and in each in the catalogue's order, which is that of a
+    start. By time the order would change from run to run, because processes and threads race each other."""
     base = variant.baseline.case
     sites = (*_PUT_IN_PLACE, *variant.sites) if _at_least(profile, FULL) else variant.sites
-    faults = dict.fromkeys(fault for site in sites for fault in _faults(site, base.workers, profile))
+    faults = dict.fromkeys(fault for site in sorted(sites, key=_place_of) for fault in _faults(site, base.workers, profile))
     return tuple(replace(base, faults=(fault,)) for fault in faults)
+
+
+def _place_of(site: Site) -> tuple[int, int, str, int, str]:
+    """Sorts what happens on the way up before what happens later, the launcher's own sites before its workers', and
+    traced calls behind the named sites."""
+    families = ("parent", "worker", "helper")
+    place = _ORDER.get(site.name, len(_ORDER))
+    return list(Phase).index(site.phase), families.index(_family(site.role)), site.role, place, site.name
+
+
+_ORDER = {name: place for place, name in enumerate(BY_NAME)}
 
 
 def second_faults(judged: Judged, variant: Variant) -> tuple[Case, ...]:
