@@ -128,6 +128,12 @@ def _limit(fault: Fault) -> Told:
     return "limit", (what, amount)
 
 
+def _fill(fault: Fault) -> Told:
+    if fault.args not in ((), ("pipe",), ("socket",)):
+        raise ActionError(f"fill takes pipe (the default) or socket, not {':'.join(fault.args)!r}")
+    return "fill", fault.args
+
+
 def _jump(fault: Fault) -> Told:
     word = fault.args[0] if fault.args else "3600"
     if not re.fullmatch(r"-?\d+(\.\d+)?", word):
@@ -155,7 +161,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("limit", "limit:WHAT[:AMOUNT], taken away for real: nofile (so many more), nproc, as (MiB more), fsize (bytes)",
            False, _limit),
     Action("close", "standard output and error are closed", False, _does("close")),
-    Action("fill", "standard output and error are a pipe that is full and never read", False, _does("fill")),
+    Action("fill", "fill[:socket], standard output and error are a pipe or a socket that is full and never read", False,
+           _fill),
     Action("full", "standard output and error are on a disk that is full", False, _does("full")),
     Action("preload", "the modules that patching comes too late for (threading, ssl) are imported first", False,
            _does("preload")),

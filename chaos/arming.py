@@ -12,18 +12,27 @@ MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image
 """Sites at which nothing of the target can be watched: what was put in place is met when its interpreter starts."""
 
 
-def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False, own: str = "") -> str:
-    """The agent's plan for one run. The usual sites are watched in every run, so that it shows what it reached besides
-    its fault; the others where the case names them or ``thorough`` asks for all: what is not wrapped cannot disturb.
-    ``own``: the package whose calls into other packages are sites as well; "" for none.
+def places_text(faults: tuple[Fault, ...], *, thorough: bool = False) -> str:
+    """The part of the plan that says where the sites are. The usual ones are watched in every run, so that it shows what it
+    reached besides its fault; the others where the case names them or ``thorough`` asks for all: what is not wrapped cannot
+    disturb.
     """
     named = {fault.site for fault in faults}
-    lines = [_place(place, site.name) for site in SITES for place in site.places
-             if thorough or not site.thorough or place.milestone or site.name in named]
-    if own:
-        lines.append(_line(("calls", own)))
+    return "".join(_place(place, site.name) + "\n" for site in SITES for place in site.places
+                   if thorough or not site.thorough or place.milestone or site.name in named)
+
+
+def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False, own: str = "",
+              learns: bool = False) -> str:
+    """The agent's plan for one run: where the sites are, and what is to happen.
+
+    ``own``: the package whose calls into other packages are sites as
+    well; "" for none. ``learns``: what is imported is to be written down.
+    """
+    lines = [_line(("calls", own))] if own else []
+    lines += [_line(("learn",))] if learns else []
     lines += [_fault(index, fault, token_of(case_id, index)) for index, fault in enumerate(faults)]
-    return "".join(line + "\n" for line in lines)
+    return places_text(faults, thorough=thorough) + "".join(line + "\n" for line in lines)
 
 
 def _place(place: Place, site: str) -> str:

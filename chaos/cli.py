@@ -115,7 +115,7 @@ def _parser() -> Parser:
     sweep.add_argument("--seed", type=int, default=0, help="seed of generated values (default: 0)")
     sweep.add_argument("--exhaustive", dest="profile", action="store_const", const=Profile.NIGHTLY.value,
                        help="the same as --profile nightly: also every call that the target's own package makes")
-    sweep.add_argument("--cold", action="store_true", help="a fresh interpreter a case (so far the only way)")
+    sweep.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
     check = add("check", "start it once with no fault, stop it once it serves, and judge that")
     for part in (_add_target, _add_variants):
         part(check)

@@ -78,7 +78,8 @@ def _options(options: Namespace, target: Target) -> Options:
                              "or into an entry in chaos.toml")
     profile = Profile(getattr(options, "profile", Profile.DEFAULT))
     return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
-                   getattr(options, "jobs", 1), getattr(options, "seed", 0), _timing(options))
+                   getattr(options, "jobs", 1), getattr(options, "seed", 0), _timing(options),
+                   getattr(options, "cold", False))
 
 
 def writable(out: Path) -> Path:

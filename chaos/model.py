@@ -300,6 +300,10 @@ class Observation:
     means: tuple[str, ...] = ()
     """How a ``limit`` was put in place on this machine (``seccomp …``, ``RLIMIT_NOFILE 7``): it may differ elsewhere."""
     harness: str = ""
+    started_as: str = ""
+    """``warm`` (forked from a process that had the target's imports behind it) or ``cold``, with the reason if any."""
+    ahead: tuple[str, ...] = ()
+    """What its processes imported, in order, where the run was to learn that: see inside/_chaos_ahead.py."""
 
 
 # --- judgements ----------------------------------------------------------------------------------------------------
@@ -329,6 +333,8 @@ class Judged:
     case: Case
     seen: Observation
     verdict: Verdict
+    beside: Observation | None = None
+    """Where a warm and a cold run of the case disagreed: what the warm one showed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +351,19 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Warm:
+    """What is known of a variant's warm starts: the file that says what to import ahead, or why there are none, and the
+    sites that a warm start does not reach as a cold one does."""
+
+    ahead: str = ""
+    because: str = ""
+    unlike: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One way to start a target that a sweep covers: its baseline case, how that went, and the sites it reached."""
 
     baseline: Judged
     sites: tuple[Site, ...] = field(default=())
+    warm: Warm = Warm(because="it was asked for")

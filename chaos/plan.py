@@ -6,16 +6,18 @@ Both lifetimes always: a fault that happens once finds what does not recover, on
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from chaos.calls import Rank, error_for, is_call, rank
 from chaos.catalog import BY_NAME, SiteDoc
-from chaos.model import Case, Fault, Hits, Judged, Phase, Site, Variant
+from chaos.model import Case, Fault, Hits, Judged, Phase, Site, StillRunning, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
 MOST_CALLS = 2
 """The exhaustive loop fails each traced call this often one by one: a loop over forty hosts is one place, not forty."""
+LAST_MOMENT_S = 0.01
 MOST_HITS = 6
 """Profile ``full`` fails each of the first hits of a site in turn, up to this many."""
 
@@ -59,8 +61,8 @@ SIGNALLED = ("service.create", "launcher.launch", "process.fork", "launcher.wait
 LIMITS = (("nofile", "0"), ("nofile", "20"), ("nproc",), ("as", "1"), ("as", "64"), ("fsize", "0"))
 IMAGE: tuple[tuple[str, tuple[str, ...]], ...] = (
     *(("limit", args) for args in (("nofile", "8"), ("nofile", "64"), ("nproc",), ("as", "32"), ("fsize", "0"))),
-    ("close", ()), ("full", ()), ("fill", ()), ("jump", ("3600",)), ("jump", ("-3600",)), ("preload", ()),
-    ("delay", ("0.5",)))
+    ("close", ()), ("full", ()), ("fill", ()), ("fill", ("socket",)), ("jump", ("3600",)), ("jump", ("-3600",)),
+    ("preload", ()), ("delay", ("0.5",)))
 CONFIG: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("missing", ()), ("unreadable", ()), ("malformed", ()), ("unquoted", ()), ("set", ("DEFAULT", "no_such_option", "1")),
     ("set", ("DEFAULT", "rpc_response_timeout", "soon")))
@@ -129,13 +131,15 @@ _ORDER = {name: place for place, name in enumerate(BY_NAME)}
 def second_faults(judged: Judged, variant: Variant) -> tuple[Case, ...]:
     """The case with a second fault at each site that only the first one brought about: the clean-up that it started.
 
-    Linear on purpose: not every pair, but every place that nobody reaches on a good day.
+    Linear on purpose: not every pair, but every place that nobody reaches on a good day. What a worker reaches once its
+    launcher is gone is no clean-up of the start, and a race: it may be killed at any moment.
     """
     case, seen = judged.case, judged.seen
     if len(case.faults) != 1 or not seen.fired or seen.served_s is not None:
         return ()
     usual = {(site.name, _family(site.role)) for site in variant.sites}
-    fresh = dict.fromkeys((hit.site, _family(hit.role)) for hit in seen.hits if hit.at_s > seen.fired[0].at_s)
+    over_s = math.inf if isinstance(seen.ending, StillRunning) else seen.elapsed_s - LAST_MOMENT_S
+    fresh = dict.fromkeys((hit.site, _family(hit.role)) for hit in seen.hits if seen.fired[0].at_s < hit.at_s < over_s)
     return tuple(replace(case, faults=(*case.faults, Fault(name, "raise", BY_NAME[name].errors[0].words, role, ONCE)))
                  for name, role in fresh if (name, role) not in usual and role in ("parent", "worker")
                  and name in BY_NAME and BY_NAME[name].errors)

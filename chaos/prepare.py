@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chaos.arming import plan_text
+from chaos.arming import MET_AT_ONCE, places_text, plan_text
 from chaos.caseid import format_case
-from chaos.model import Case, Expectation, Fault, Limits
+from chaos.model import Case, Expectation, Fault, Limits, Warm
 from chaos.runner.request import Request
 from chaos.secrets import UNQUOTED, filled
 from chaos.target import Target
@@ -56,9 +56,10 @@ class Timing:
 
 
 def request_for(target: Target, case: Case, timing: Timing, expected: Expectation | None, *,
-                thorough: bool = False, exhaustive: bool = False) -> Request:
-    """The request that runs ``case``; ``expected`` None makes it a baseline, ``thorough`` one that finds every named
-    site, ``exhaustive`` one that also finds every call out of the target's own package."""
+                thorough: bool = False, exhaustive: bool = False, learns: bool = False) -> Request:
+    """The request that runs ``case`` cold; ``expected`` None makes it a baseline, ``thorough`` one that finds every named
+    site, ``exhaustive`` one that also finds every call out of the target's own package, ``learns`` one that tells what the
+    target imports."""
     case_id = format_case(case)
     own = target.own_package if exhaustive or any("," in fault.site for fault in case.faults) else ""
     argv, script = target.argv(case)
@@ -69,5 +70,23 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
                    secrets=secrets,
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
-                   plan=plan_text(case_id, case.faults, thorough=thorough, own=own), limits=timing.limits(target, expected),
-                   expected=expected)
+                   plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns),
+                   places=places_text(case.faults, thorough=thorough), learns=learns,
+                   limits=timing.limits(target, expected), expected=expected)
+
+
+def warmed(request: Request, baseline: Request, warm: Warm) -> Request:
+    """``request``, to be started warm if that can show the same; else with the reason why it is not. ``baseline``: what the
+    warm start of this variant was learnt from."""
+    if warm.because:
+        return replace(request, cold_because=warm.because)
+    if (request.argv, request.env, request.script) != (baseline.argv, baseline.env, baseline.script):
+        return replace(request, cold_because="its command is not that of the good start")
+    for fault in request.case.faults:
+        if MET_AT_ONCE.get(fault.site, fault.site) == "process.image":
+            return replace(request, cold_because="its interpreter has to start anew")
+        if fault.site.partition(",")[0].endswith("<module>"):
+            return replace(request, cold_because="the call is made by an import")
+        if fault.site in warm.unlike:
+            return replace(request, cold_because=f"a warm start reaches {fault.site} at other times")
+    return replace(request, ahead=warm.ahead)

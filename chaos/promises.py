@@ -254,8 +254,12 @@ def _phase(judged: Judged) -> Phase | None:
 
 
 def _serves_itself(judged: Judged) -> bool:
-    """Whether a general site (a thread, a pool, a timer) of the launcher's own process is one of the service's."""
-    general = any(fault.site.startswith(_GENERAL_SITES) and fault.role != "worker" for fault in judged.case.faults)
+    """Whether a general site (a thread, a pool, a timer) of the launcher's own process is one of the service's.
+
+    General is also what a limit takes away: it is met wherever the process next needs it, not at the site.
+    """
+    general = any((fault.site.startswith(_GENERAL_SITES) or fault.action == "limit") and fault.role != "worker"
+                  for fault in judged.case.faults)
     return general and "parent" in judged.seen.expected.serving_roles
 
 

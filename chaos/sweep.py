@@ -5,10 +5,12 @@ from __future__ import annotations
 import fnmatch
 import importlib.metadata
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from chaos.caseid import format_case
+from chaos.confirm import confirmed, to_confirm, warmth
 from chaos.discover import sites_of, with_calls
 from chaos.events import (
     CaseFinished,
@@ -21,10 +23,11 @@ from chaos.events import (
     VariantReady,
 )
 from chaos.judge import judge, judge_pair, pair_key
-from chaos.model import Case, Expectation, Grade, Judged, Observation, Variant
+from chaos.model import Case, Grade, Judged, Observation, Variant, Warm
 from chaos.plan import Profile, plan, second_faults
-from chaos.prepare import Timing, request_for
+from chaos.prepare import Timing, request_for, warmed
 from chaos.runner.pool import Pool
+from chaos.runner.request import Request
 from chaos.target import Target
 
 TRACED_RUNS = 2
@@ -42,6 +45,7 @@ class Options:
     jobs: int = 1
     seed: int = 0
     timing: Timing = field(default_factory=Timing)
+    cold: bool = False
 
     @property
     def thorough(self) -> bool:
@@ -55,20 +59,52 @@ def variants_of(target: Target, options: Options) -> tuple[Case, ...]:
 
 
 def run_baselines(pool: Pool, target: Target, cases: Iterable[Case], timing: Timing, *,
-                  thorough: bool = False, exhaustive: bool = False) -> Iterator[Variant]:
+                  thorough: bool = False, exhaustive: bool = False, warm: bool = False) -> Iterator[Variant]:
     """Start each without a fault. What a good start looks like, and which sites it has, is learnt here.
 
+    ``warm``: each is started once more, warm, from what the first start imported, and the two are compared.
     ``exhaustive``: each is started twice more, traced, which is slow and therefore not what a good start looks like.
     """
-    requests = [request_for(target, case, timing, None, thorough=thorough) for case in cases]
+    requests = [request_for(target, case, timing, None, thorough=thorough, learns=warm) for case in cases]
     done = {request.case: seen for request, seen in pool.run(requests) if seen is not None}
-    for request in requests:
-        seen = done[request.case]
-        variant = Variant(Judged(request.case, seen, judge(request.case, seen)), sites_of(seen))
+    variants = [_variant(request, done[request.case]) for request in requests]
+    if warm:
+        variants = _with_warmth(pool, target, variants, timing, thorough=thorough)
+    for variant in variants:
         if exhaustive and healthy(variant):
-            traced = [request_for(target, request.case, timing, None, exhaustive=True)] * TRACED_RUNS
+            traced = [request_for(target, variant.baseline.case, timing, None, exhaustive=True)] * TRACED_RUNS
             variant = with_calls(variant, tuple(seen for _, seen in pool.run(traced) if seen is not None))
         yield variant
+
+
+def _variant(request: Request, seen: Observation) -> Variant:
+    return Variant(Judged(request.case, seen, judge(request.case, seen)), sites_of(seen))
+
+
+def _with_warmth(pool: Pool, target: Target, variants: Sequence[Variant], timing: Timing, *,
+                 thorough: bool) -> list[Variant]:
+    """The variants with what is known of their warm starts."""
+    found = dict[Case, Warm]()
+    requests = []
+    for variant in variants:
+        seen, case = variant.baseline.seen, variant.baseline.case
+        if not healthy(variant) or not seen.ahead:
+            found[case] = Warm(because="its processes did not say what they import")
+            continue
+        said = (f"said\t{line}" for line in seen.output.splitlines())
+        request = request_for(target, case, timing, seen.expected, thorough=thorough)
+        requests.append(replace(request, ahead=pool.remember((*seen.ahead, *said))))
+    baselines = {variant.baseline.case: variant.baseline for variant in variants}
+    for request, warm in pool.run(requests):
+        if warm is not None:
+            judged = Judged(request.case, warm, judge(request.case, warm))
+            found[request.case] = warmth(baselines[request.case], judged, request.ahead)
+    return [replace(variant, warm=found[variant.baseline.case], baseline=_without_ahead(variant.baseline))
+            for variant in variants]
+
+
+def _without_ahead(baseline: Judged) -> Judged:
+    return replace(baseline, seen=replace(baseline.seen, ahead=()))
 
 
 def healthy(variant: Variant) -> bool:
@@ -80,8 +116,9 @@ def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
     began = time.monotonic()
     yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions())
     variants = []
-    for variant in run_baselines(pool, target, variants_of(target, options), options.timing,
-                                 thorough=options.thorough, exhaustive=options.profile is Profile.NIGHTLY):
+    exhaustive = options.profile is Profile.NIGHTLY
+    for variant in run_baselines(pool, target, variants_of(target, options), options.timing, thorough=options.thorough,
+                                 exhaustive=exhaustive, warm=not options.cold):
         variants.append(variant)
         yield VariantReady(variant)
     if all(map(healthy, variants)):
@@ -96,18 +133,25 @@ def _run_plan(target: Target, options: Options, pool: Pool, variants: Sequence[V
     def variant(case: Case) -> Variant:
         return of_case[case.backend, case.workers]
 
-    def expected(case: Case) -> Expectation:
-        return variant(case).baseline.seen.expected
+    def prepared(case: Case) -> Request:
+        return prepare(target, case, options.timing, variant(case), thorough=options.thorough)
 
     cases, seconds = planned(variants, options), dict[Case, None]()
     yield Planned(tuple(map(format_case, cases)))
-    for event in run_cases(pool, target, cases, options.timing, expected, thorough=options.thorough):
+    for event in run_cases(pool, map(prepared, cases), options.seed):
         yield event
         if options.thorough and isinstance(event, CaseFinished):
             seconds.update(dict.fromkeys(second_faults(event.judged, variant(event.judged.case))))
     if seconds:
         yield Planned(tuple(map(format_case, (*cases, *seconds))))
-        yield from run_cases(pool, target, seconds, options.timing, expected, thorough=True)
+        yield from run_cases(pool, map(prepared, seconds), options.seed)
+
+
+def prepare(target: Target, case: Case, timing: Timing, variant: Variant, *, thorough: bool = False) -> Request:
+    """The request that runs ``case`` of ``variant``, warm where that can show the same."""
+    expected = variant.baseline.seen.expected
+    request = request_for(target, case, timing, expected, thorough=thorough)
+    return warmed(request, request_for(target, variant.baseline.case, timing, expected, thorough=thorough), variant.warm)
 
 
 def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
@@ -120,29 +164,50 @@ def _wanted(case_id: str, only: Sequence[str]) -> bool:
     return not only or any(fnmatch.fnmatchcase(case_id, glob) for glob in only)
 
 
-def run_cases(pool: Pool, target: Target, cases: Iterable[Case], timing: Timing,
-              expected: Callable[[Case], Expectation], *, thorough: bool = False) -> Iterator[Event]:
-    """Run and judge; a pair of backends is judged as a pair once both are known."""
+class _Feed:
+    """Requests, and in front of them those that are to be run again."""
+
+    def __init__(self, requests: Iterable[Request]) -> None:
+        self.requests = iter(requests)
+        self.again: deque[Request] = deque()
+
+    def __iter__(self) -> Iterator[Request]:
+        return self
+
+    def __next__(self) -> Request:
+        return self.again.popleft() if self.again else next(self.requests)
+
+
+def run_cases(pool: Pool, requests: Iterable[Request], seed: int) -> Iterator[Event]:
+    """Run and judge. A warm verdict that is not a plain pass, and a share of those, is said when a cold run has confirmed
+    it; a pair of backends is judged as a pair once both are known."""
     twins: dict[Case, Judged] = {}
-    requests = (request_for(target, case, timing, expected(case), thorough=thorough) for case in cases)
-    for request, seen in pool.run(requests):
+    held: dict[Case, Judged] = {}
+    feed = _Feed(requests)
+    for request, seen in pool.run(feed):
         if seen is None:
-            yield CaseStarted(request.case_id)
+            if request.case not in held:
+                yield CaseStarted(request.case_id)
             continue
         judged = Judged(request.case, seen, judge(request.case, seen))
+        if request.case in held:
+            judged = confirmed(held.pop(request.case), judged)
+        elif to_confirm(judged, seed):
+            held[request.case] = judged
+            feed.again.append(replace(request, ahead="", cold_because="it confirms a warm run"))
+            continue
         yield CaseFinished(judged)
-        twin = twins.pop(pair_key(judged.case), None)
-        if twin is None:
-            twins[pair_key(judged.case)] = judged
-        else:
-            yield from _as_pair(twin, judged)
+        yield from _as_pair(twins, judged)
 
 
-def _as_pair(first: Judged, second: Judged) -> Iterator[Event]:
-    for before, after in zip((first, second), judge_pair(first, second), strict=True):
+def _as_pair(twins: dict[Case, Judged], judged: Judged) -> Iterator[Event]:
+    twin = twins.pop(pair_key(judged.case), None)
+    if twin is None:
+        twins[pair_key(judged.case)] = judged
+        return
+    for before, after in zip((twin, judged), judge_pair(twin, judged), strict=True):
         if after.verdict != before.verdict:
             yield CaseRejudged(after)
-
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -154,7 +219,3 @@ def versions() -> tuple[tuple[str, str], ...]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return tuple(found)
-
-
-def observation_of(pool: Pool, target: Target, case: Case, timing: Timing, expected: Expectation) -> Observation:
-    return pool.run_one(request_for(target, case, timing, expected))

@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "outcomes": {"errorlines", "model"},
     "promises": {"model", "outcomes"},
     "judge": {"caseid", "model", "outcomes", "promises"},
+    "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},
     "compare": {"caseid", "judge", "model"},
     "events": {"model"},
@@ -43,11 +44,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.request": {"model"},
     "runner.output": set(),
     "runner.held": {"model"},
-    "runner.supervise": {"model", "runner.held", "runner.output", "runner.tree", "runner.wire", "runner.request", "secrets"},
-    "runner.host": {"codec", "runner.tree", "runner.request", "runner.supervise"},
+    "runner.ending": {"runner.tree"},
+    "runner.folder": {"runner.request"},
+    "runner.zygote": {"runner.folder", "runner.request"},
+    "runner.launch": {"runner.ending", "runner.folder", "runner.tree", "runner.zygote"},
+    "runner.facts": {"model", "runner.tree", "runner.wire"},
+    "runner.serving": {"model", "runner.facts", "runner.request"},
+    "runner.stacks": {"runner.output", "runner.tree"},
+    "runner.supervise": {"model", "runner.facts", "runner.folder", "runner.held", "runner.launch", "runner.output",
+                         "runner.request", "runner.serving", "runner.stacks", "runner.tree", "runner.wire", "runner.zygote",
+                         "secrets"},
+    "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # the whole way through, as events
-    "sweep": {"caseid", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
+    "sweep": {"caseid", "confirm", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
     # consumers of events
     "report": {"", "calls", "caseid", "codec", "events", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
@@ -61,7 +71,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
-PURE = {"actions", "arming", "calls", "caseid", "catalog", "codec", "compare", "discover", "errorlines", "events", "judge",
+PURE = {"actions", "arming", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "errorlines", "events",
+        "judge",
         "model", "outcomes", "plan", "promises", "report.closing", "report.document", "report.explain", "report.findings",
         "report.matrix", "report.results", "secrets"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
@@ -73,15 +84,19 @@ CREATES = {"subprocess", "multiprocessing", "os.fork", "os.forkpty", "os.system"
 MAY_CREATE = {
     "runner.pool": {"subprocess"},
     "runner.host": {"os.fork"},
-    "runner.supervise": {"subprocess"},
+    "runner.launch": {"subprocess"},
+    "runner.zygote": {"subprocess"},
     # It asks the target's Python where a module is, so that a mistyped target is an error before anything is started.
     "target": {"subprocess"},
 }
 
 KILLS = {"os.kill", "os.killpg", "signal.pidfd_send_signal", ".kill", ".terminate", ".send_signal"}
 MAY_KILL = {
-    "runner.supervise": {"os.kill"},
+    "runner.ending": {"os.kill"},
     "runner.host": {"os.kill"},
+    "runner.stacks": {"os.kill"},
+    "runner.supervise": {"os.kill"},
+    "runner.zygote": {"os.kill"},
     # Its own host process, when that does not go within its time after its input was closed.
     "runner.pool": {".kill"},
 }
@@ -96,7 +111,7 @@ MAY_EXIT = {
 
 INSIDE_MAY_IMPORT = {
     # The agent's modules among themselves; all but the first only where a case needs them.
-    "_chaos_agent", "_chaos_calls", "_chaos_effects", "_chaos_limits", "_chaos_look",
+    "_chaos_agent", "_chaos_ahead", "_chaos_calls", "_chaos_effects", "_chaos_limits", "_chaos_look", "_chaos_zygote",
     # Loaded, or frozen into the interpreter, in every Python before sitecustomize runs.
     "_frozen_importlib", "_frozen_importlib_external", "builtins", "os",
 }
@@ -107,6 +122,8 @@ INSIDE_MAY_IMPORT_LATER = {
     "_chaos_effects": {"ctypes", "eventlet", "ssl", "threading"},
     # The way out of a process that may not open a file any more: only where a limit fires.
     "_chaos_agent": {"fcntl"},
+    # The warden of a case becomes a sub-reaper, after it has forked the case.
+    "_chaos_zygote": {"ctypes"},
     # A limit is the kernel's own, set by way of these when it fires.
     "_chaos_limits": {"ctypes", "resource", "struct"},
 }
@@ -174,8 +191,11 @@ def _touched(name: str) -> set[str]:
 
 
 def _row(name: str) -> set[str]:
-    """A module's row of the table, or its package's."""
-    return MAY_IMPORT[name] if name in MAY_IMPORT else MAY_IMPORT[name.partition(".")[0]]
+    """A module's row of the table, or that of the package around it."""
+    while name not in MAY_IMPORT:
+        assert "." in name, f"no row for {name}"
+        name = name.rpartition(".")[0]
+    return MAY_IMPORT[name]
 
 
 # --- the rules -------------------------------------------------------------------------------------------------------

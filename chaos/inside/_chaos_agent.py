@@ -11,7 +11,7 @@ APPEND = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
 LONGEST = 3800          # bytes a record: a pipe takes up to 4096 whole, so that records never mix
 PATIENCE_S = 1.0        # with a supervisor that reads late, because the machine is busy
 RECORDED_HITS = 40      # a site and process: a timer that ticks for ever must not flood the record
-PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 61, 62, 63   # real-time signals that nobody else is known to use
+STATE_SIGNAL, PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 60, 61, 62, 63     # real-time, and nobody else is known to use them
 
 where = ""              # the folder of this run: plan, events (a FIFO), hits/, stacks.PID
 role = "parent"
@@ -24,7 +24,10 @@ _recorded = {}
 _patience = [PATIENCE_S]
 _own_packages = []      # the plan asks for every call that these make into another package
 _way_out = []           # a descriptor for the record, only where a limit leaves none
+_early = []             # sites and milestones that were reached while imports were done ahead of any case
+_zygote = []            # what the plan says to a process that is to be forked from: see _chaos_zygote
 _effects = None
+_learner = None         # _chaos_ahead, in a run from which it is learnt what is imported
 _monotonic = time.monotonic
 _loading = set()
 
@@ -35,18 +38,45 @@ def begin():
     where = posix.environ.get(b"CHAOS_AGENT", b"").decode("utf-8", "surrogateescape")
     if not where:
         return
-    role = _own_role(_role_given())
+    given = _role_given()
     try:
         _read_plan()
     except OSError:
         return                  # the run is over and its folder gone: nobody is left to report to
+    if _zygote and str(posix.getppid()) != _zygote[2]:
+        del _zygote[:]          # not the process that was asked
+    if not _zygote:
+        role = _own_role(given)
     sys.meta_path.insert(0, _Finder())
     for name in list(_places):
         if name in sys.modules:
             apply_places(sys.modules[name])
     _listen_to_signals()
     _watch_forks()
+    if not _zygote:
+        _set_out()
+
+
+def wait_for_a_case():
+    """Where the plan asks for it: import ahead, and return in a fresh child, as one case after the other is asked for."""
+    global role
+    if not _zygote:
+        return
+    import _chaos_zygote
+    _chaos_zygote.serve(*_zygote)
+    del _zygote[:]
+    del _faults[:]
+    _read_plan(places=False)
+    role = _own_role("parent")
+    _set_out()
+
+
+def _set_out():
+    """The run begins here: the target's own code comes next."""
     _announce(".".join(map(str, sys.version_info[:3])))
+    for kind, name in _early:
+        hit(name) if kind == "hit" else record(kind, name)
+    del _early[:]
     hit("process.image")
     if _own_packages:
         import _chaos_calls
@@ -81,18 +111,25 @@ def _is_root():
         posix.close(note)
 
 
-def _read_plan():
-    global _effects
+def _read_plan(places=True):
+    global _effects, _learner
+    del _own_packages[:]
     with open(where + "/plan", encoding="utf-8", errors="surrogateescape") as plan:
         for line in plan.read().split("\n"):
             words = [_unescaped(word) for word in line.split("\t")]
-            if words[0] == "place":
+            if words[0] == "place" and places:
                 _places.setdefault(words[1], []).append(tuple(words[2:6]))
             elif words[0] == "calls":
                 _own_packages.extend(words[1:])
             elif words[0] == "fault":
                 _faults.append((words[1], words[2], words[3], int(words[4]), int(words[5]), words[6], words[7],
                                 words[8:]))
+            elif words[0] == "zygote":
+                _zygote[:] = words[1:]
+            elif words[0] == "learn":
+                import _chaos_ahead as _learner
+                for module, name in _learner.BETWEEN:
+                    _places.setdefault(module, []).append((name, "call", "", ""))
     if _faults:
         import _chaos_effects as _effects
 
@@ -113,6 +150,10 @@ def _unescaped(text):
 
 def record(kind, *fields):
     """Write one line to the supervisor's FIFO; opened each time, so that no descriptor of ours is ever held."""
+    if _zygote:
+        if kind == "mile":
+            _early.append((kind, fields[0]))
+        return
     head = "\t".join((kind, "%.6f" % _monotonic(), str(posix.getpid()), role))
     line = (head + "".join("\t" + _escaped(field) for field in fields)).encode("utf-8", "backslashreplace")
     try:
@@ -142,6 +183,15 @@ def _write(events, line):
             posix.sched_yield()
         except OSError:
             return
+
+
+def write_whole(path, data):
+    """A file with ``data``: whole or not there at all."""
+    file = posix.open(path + ".part", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o666)
+    while data:
+        data = data[posix.write(file, data):]
+    posix.close(file)
+    posix.rename(path + ".part", path)
 
 
 def keep_a_way_out():
@@ -212,6 +262,9 @@ def _announce(how):
 
 def hit(site):
     """This process reached ``site``: count it, fire what is armed for this hit. Returns None or (answer,)."""
+    if _zygote:
+        _early.append(("hit", site))
+        return None
     try:
         number = _count(site + "@" + role)
         seen = _recorded[site] = _recorded.get(site, 0) + 1
@@ -266,6 +319,8 @@ def _on_call(function, site, milestone):
         answer = hit(site) if site else None
         if answer is not None:
             return answer[0]
+        if _learner is not None:
+            _learner.note_call(function, args, kwargs)
         result = function(*args, **kwargs)
         _passed(milestone, args)
         return result
@@ -365,6 +420,8 @@ class _Finder(object):
     """First on sys.meta_path: lets the real finders find a watched module and applies its places once it has run."""
 
     def find_spec(self, name, path=None, target=None):
+        if _learner is not None:
+            _learner.note_import(name)
         if name not in _places or name in _loading:
             return None
         _loading.add(name)
@@ -445,6 +502,8 @@ def _on_fork(fork):
 
 def _born():
     global role
+    if _zygote:
+        return
     role = _coming[0][1]
     _children.clear()
     _recorded.clear()
@@ -477,7 +536,7 @@ def _watch_spawns(module):
 def _listen_to_signals():
     import _signal
     import faulthandler
-    for number, ask in ((PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)):
+    for number, ask in ((STATE_SIGNAL, _ask_state), (PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)):
         if _signal.getsignal(number) == 0:      # SIG_DFL: never take a signal that somebody else took first
             _signal.signal(number, ask)
     try:
@@ -486,9 +545,23 @@ def _listen_to_signals():
         pass
 
 
+def _ask_state(number, frame):
+    """Nothing may come before the counters are read: they tell whether this thread has moved since a look at it."""
+    try:
+        status = posix.open("/proc/thread-self/status", posix.O_RDONLY | posix.O_CLOEXEC)
+        counters = posix.read(status, 8192)
+        posix.close(status)
+        import _chaos_look
+        _chaos_look.write_state(where + "/state.%d" % posix.getpid(), frame, counters)
+    except Exception:
+        pass                    # no descriptor left, no memory: nothing of ours may reach what was interrupted
+
+
 def _ask_probe(number, frame):
     import _chaos_look
     _chaos_look.probe(kept)
+    if _learner is not None:
+        _learner.write(where + "/ahead.%d" % posix.getpid())
 
 
 def _ask_stacks(number, frame):

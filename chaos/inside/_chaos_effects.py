@@ -126,9 +126,9 @@ def _close(token, *numbers):
         posix.close(int(number))
 
 
-def _fill(token, *numbers):
-    """What is written to these descriptors goes into a pipe that is full and that nobody reads."""
-    reader, writer = posix.pipe()
+def _fill(token, kind="pipe"):
+    """What is written to standard output and error goes into a pipe, or a socket, that is full and that nobody reads."""
+    reader, writer = posix.pipe() if kind == "pipe" else _two_sockets()
     posix.set_blocking(writer, False)
     try:
         while True:
@@ -136,11 +136,16 @@ def _fill(token, *numbers):
     except BlockingIOError:
         pass
     posix.set_blocking(writer, True)
-    for number in numbers or ("1", "2"):
-        posix.dup2(writer, int(number))
+    posix.dup2(writer, 1)
+    posix.dup2(writer, 2)
     posix.close(writer)
     posix.dup2(reader, 499)         # kept open, out of the way: without a reader it would be a broken pipe
     posix.close(reader)
+
+
+def _two_sockets():
+    import _socket
+    return [one.detach() for one in _socket.socketpair()]
 
 
 def _full(token):

@@ -20,3 +20,4 @@ try:
     _chaos_agent.begin()
 finally:
     _run_the_hidden_one(_HERE)
+_chaos_agent.wait_for_a_case()

@@ -1,7 +1,9 @@
-"""A process that runs cases one after the other: a JSON request a line on its input, a JSON answer a line on its output.
+"""A process that runs cases: a JSON request a line on its input, an answer a line on its output as soon as it is ready.
 
-It forks one supervisor a case and is itself a sub-reaper above it: should a supervisor die, what it watched falls to the
-host and is ended here. When its input closes (the caller is done, was interrupted, or was killed) it ends everything.
+It forks one supervisor a case and is itself a sub-reaper above them: should a supervisor die, what it watched falls to the
+host and is ended here. It keeps the zygotes from which warm cases are forked. When its input closes (the caller is done,
+was interrupted, or was killed) it ends everything. A line of output is the request's folder, a tab, and ``idle``, ``busy``
+or the answer: an observation or ``{"harness": why}``.
 """
 
 from __future__ import annotations
@@ -10,22 +12,26 @@ import contextlib
 import ctypes
 import json
 import os
-import select
+import selectors
 import signal
 import sys
 import time
 import traceback
+from dataclasses import dataclass
 from types import FrameType
 
 from chaos.codec import from_data, to_data
-from chaos.runner import tree
+from chaos.runner import ending
+from chaos.runner.launch import CannotStart, WardenGone
 from chaos.runner.request import Request
-from chaos.runner.supervise import CannotStart, become_subreaper, supervise
+from chaos.runner.supervise import become_subreaper, supervise
+from chaos.runner.zygote import NotWarm, Zygote, Zygotes
 
 SPARE_S = 20.0
 """What a supervisor may take beyond all limits of its case (stacks, clean-up, a busy machine) before it counts as stuck."""
 STOP_WITHIN_S = 6.0
 PR_SET_PDEATHSIG = 1
+LOOK_EVERY_S = 1.0
 
 
 class Closed(Exception):
@@ -36,28 +42,109 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     become_subreaper()
     folder = sys.argv[1] if len(sys.argv) > 1 else ""
-    pending = b""
+    host = Host()
     try:
         while True:
-            while b"\n" not in pending:
-                pending += _more()
-            line, _, pending = pending.partition(b"\n")
-            answer = run_one(from_data(Request, json.loads(line)))
-            _write_all(1, answer + b"\n")
+            host.step()
     except (Closed, BrokenPipeError):
         pass
     finally:
-        end_all_below()
+        host.close()
         if folder:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
 
 
-def _more() -> bytes:
-    data = os.read(0, 65536)
-    if not data:
-        raise Closed
-    return data
+@dataclass(slots=True)
+class Supervisor:
+    """The process that runs one case, and what it has said so far."""
+
+    pid: int
+    reader: int
+    folder: str
+    until: float
+    longest_s: float
+    partial: bytes = b""
+
+
+class Host:
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(0, selectors.EVENT_READ)
+        self.pending = b""
+        self.zygotes = Zygotes()
+        self.supervisors: dict[int, Supervisor] = {}
+
+    def step(self) -> None:
+        """Wait for the caller or a supervisor, and do what it wants. Raises `Closed`."""
+        for key, _ in self.selector.select(LOOK_EVERY_S):
+            if key.fd == 0:
+                self._read_requests()
+            else:
+                self._hear(self.supervisors[key.fd])
+        now = time.monotonic()
+        for one in [one for one in self.supervisors.values() if now > one.until]:
+            self._finish(one, _broken(f"the supervisor (pid {one.pid}) was still busy after {one.longest_s:.0f} s"))
+
+    def _read_requests(self) -> None:
+        data = os.read(0, 65536)
+        if not data:
+            raise Closed
+        *lines, self.pending = (self.pending + data).split(b"\n")
+        for line in lines:
+            self._start(from_data(Request, json.loads(line)))
+
+    def _start(self, request: Request) -> None:
+        zygote: Zygote | NotWarm
+        try:
+            zygote = self.zygotes.fitting(request)
+        except NotWarm as reason:
+            zygote = reason
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        host = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _be_supervisor(request, zygote, writer, host)
+        os.close(writer)
+        limits = request.limits
+        longest_s = limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
+        one = Supervisor(pid, reader, request.folder, time.monotonic() + longest_s, longest_s)
+        self.supervisors[reader] = one
+        self.selector.register(reader, selectors.EVENT_READ)
+
+    def _hear(self, one: Supervisor) -> None:
+        data = os.read(one.reader, 1 << 20)
+        *lines, one.partial = (one.partial + data).split(b"\n")
+        for line in lines:
+            if line in (b"idle", b"busy"):
+                _answer(one.folder, line)
+            else:
+                self._finish(one, line)
+                return
+        if not data:
+            self._finish(one, _broken(f"the supervisor (pid {one.pid}) died without a word"))
+
+    def _finish(self, one: Supervisor, line: bytes) -> None:
+        """Its tree is over before the answer goes out: whoever hears it may start the next."""
+        del self.supervisors[one.reader]
+        self.selector.unregister(one.reader)
+        os.close(one.reader)
+        _end(one.pid)
+        ending.end_all_below(self.zygotes.pids() | {other.pid for other in self.supervisors.values()})
+        _answer(one.folder, line)
+
+    def close(self) -> None:
+        for one in self.supervisors.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGTERM)
+        for one in self.supervisors.values():
+            _end(one.pid)
+        self.zygotes.close()
+        ending.end_all_below()
+
+
+def _answer(folder: str, line: bytes) -> None:
+    _write_all(1, os.fsencode(folder) + b"\t" + line + b"\n")
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -66,48 +153,11 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view):]
 
 
-def run_one(request: Request) -> bytes:
-    """One case in a supervisor of its own. The answer is its observation, or ``{"harness": why}``."""
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    host = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        _be_supervisor(request, writer, host)
-    os.close(writer)
-    try:
-        return _answer_of(pid, reader, _longest_s(request))
-    finally:
-        os.close(reader)
-        _end(pid)
-        end_all_below()
-
-
-def _longest_s(request: Request) -> float:
-    limits = request.limits
-    return limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
-
-
-def _answer_of(pid: int, reader: int, longest_s: float) -> bytes:
-    until = time.monotonic() + longest_s
-    answer = b""
-    while time.monotonic() < until:
-        ready, _, _ = select.select([0, reader], [], [], 1.0)
-        if 0 in ready:
-            _more()     # nobody asks twice at once: this can only be the end of our input
-        if reader in ready:
-            data = os.read(reader, 1 << 20)
-            if not data:
-                return answer[:-1] if answer.endswith(b"\n") else _broken(f"the supervisor (pid {pid}) died without a word")
-            answer += data
-    return _broken(f"the supervisor (pid {pid}) was still busy after {longest_s:.0f} s")
-
-
 def _broken(why: str) -> bytes:
     return json.dumps({"harness": why}).encode()
 
 
-def _be_supervisor(request: Request, writer: int, host: int) -> None:
+def _be_supervisor(request: Request, zygote: Zygote | NotWarm, writer: int, host: int) -> None:
     """The forked child: supervise, answer, leave. SIGTERM ends the tree on the way out: from the host, or from the kernel
     when the host is gone.
     """
@@ -116,18 +166,22 @@ def _be_supervisor(request: Request, writer: int, host: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     os.dup2(2, 1)
     try:
-        _write_all(writer, _answered(request) + b"\n")
+        _write_all(writer, _observed(request, zygote, writer) + b"\n")
     except OSError:
         pass                # the host is gone: nobody to answer
     finally:
         os._exit(0)         # also when told to leave: the tree was ended on the way here, what lies above is the host's
 
 
-def _answered(request: Request) -> bytes:
+def _observed(request: Request, zygote: Zygote | NotWarm, writer: int) -> bytes:
+    def tell_idle(idle: bool) -> None:
+        _write_all(writer, b"idle\n" if idle else b"busy\n")
     try:
-        return json.dumps(to_data(supervise(request))).encode()
+        return json.dumps(to_data(supervise(request, zygote, tell_idle))).encode()
     except CannotStart as error:
         return _broken(str(error))
+    except WardenGone as error:
+        return _broken(f"the process that held the case: {error}")
     except Exception:
         return _broken(traceback.format_exc())
 
@@ -152,25 +206,9 @@ def _end(pid: int) -> None:
     while time.monotonic() < until:
         if os.waitpid(pid, os.WNOHANG)[0]:
             return
-        time.sleep(0.002)
+        time.sleep(0.0005)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-
-
-def end_all_below() -> None:
-    """Kill and reap whatever is below this process. Bounded."""
-    until = time.monotonic() + 5.0
-    while time.monotonic() < until:
-        below = tree.descendants(os.getpid())
-        if not below:
-            return
-        for one in below:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(one.pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        time.sleep(0.001)
 
 
 if __name__ == "__main__":

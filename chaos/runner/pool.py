@@ -1,12 +1,12 @@
-"""Hosts, one a job, and the requests that they run: answers stream back in the order in which they are ready."""
+"""The host and the requests that it runs: answers stream back in the order in which they are ready."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
-import selectors
 import shutil
 import subprocess
 import sys
@@ -20,55 +20,70 @@ from chaos.model import Expectation, Observation, StillRunning
 from chaos.runner.request import Request
 
 CLOSE_WITHIN_S = 15.0
+MOST_WAITING = 8
+"""So many cases a job may be under way when all but one of them only wait: each has two or three processes."""
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 HOST = "import sys; sys.path.insert(0, sys.argv.pop(1)); from chaos.runner.host import main; main()"
 """Not ``-m`` with PYTHONPATH: the target inherits the host's environment, and chaos's own packages must not be in it."""
 
 
 class Host:
-    """One host process and the request that it is busy with."""
+    """The host process, and what it is busy with: folder to request."""
 
     def __init__(self, folder: str) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", HOST, PACKAGE_ROOT, folder], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, start_new_session=True)
-        self.request: Request | None = None
+        self.requests: dict[str, Request] = {}
+        self.idle: set[str] = set()
         self.partial = b""
+
+    @property
+    def busy(self) -> int:
+        """How many cases use a processor."""
+        return len(self.requests) - len(self.idle)
 
     def ask(self, request: Request) -> None:
         assert self.process.stdin is not None
-        self.request = request
+        self.requests[request.folder] = request
         with contextlib.suppress(BrokenPipeError):      # it is dead: the end of its output says so
             self.process.stdin.write(json.dumps(to_data(request)).encode() + b"\n")
             self.process.stdin.flush()
 
-    def answer(self) -> Observation | None:
-        """What has arrived so far; None: not whole yet."""
-        assert self.process.stdout is not None and self.request is not None
+    def answers(self) -> Iterator[tuple[Request, Observation]]:
+        """Wait for the host to say something: what is finished, which may be nothing yet."""
+        assert self.process.stdout is not None
         data = os.read(self.process.stdout.fileno(), 1 << 20)
-        self.partial += data
-        if data and not self.partial.endswith(b"\n"):
-            return None
-        text, self.partial = self.partial, b""
+        *lines, self.partial = (self.partial + data).split(b"\n")
+        for line in lines:
+            name, _, text = line.partition(b"\t")
+            folder = os.fsdecode(name)
+            if text == b"idle":
+                self.idle.add(folder)
+            elif text == b"busy":
+                self.idle.discard(folder)
+            else:
+                self.idle.discard(folder)
+                request = self.requests.pop(folder)
+                yield request, _observation(request, text)
         if not data:                # it closed its output, so it is dying, and must not be asked again
             self.process.kill()
             self.process.wait()
-            text = json.dumps({"harness": "the host process died"}).encode()
-        return _observation(self.request, text)
+            lost, self.requests = self.requests, {}
+            self.idle.clear()
+            for request in lost.values():
+                yield request, _observation(request, json.dumps({"harness": "the host process died"}).encode())
 
     def close(self) -> None:
         """Close its input: it ends whatever it runs and goes. Killed when it does not go."""
-        assert self.process.stdin is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
-
-    def wait(self) -> None:
         try:
             self.process.wait(CLOSE_WITHIN_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self.process.stdout.close()
 
 
 def _observation(request: Request, text: bytes) -> Observation:
@@ -81,11 +96,14 @@ def _observation(request: Request, text: bytes) -> Observation:
 
 
 class Pool:
-    """Up to ``jobs`` cases at a time, each in a folder of its own. Leaving ends every process that was started."""
+    """Up to ``jobs`` cases at a time that use a processor, and more that only wait; each in a folder of its own.
+
+    Leaving ends every process that was started.
+    """
 
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
-        self.hosts: list[Host] = []
+        self.host: Host | None = None
         self.folder = ""
         self.count = 0
 
@@ -96,69 +114,49 @@ class Pool:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        for host in self.hosts:
-            host.close()
-        for host in self.hosts:
-            host.wait()
-        self.hosts.clear()
+        if self.host is not None:
+            self.host.close()
+            self.host = None
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def remember(self, ahead: Iterable[str]) -> str:
+        """Keep what a target imports for the requests that may be started warm: the path to name in them."""
+        text = "".join(f"{line}\n" for line in ahead).encode("utf-8", "surrogateescape")
+        path = Path(self.folder) / f"ahead-{hashlib.sha256(text).hexdigest()[:12]}"
+        path.write_bytes(text)
+        return str(path)
+
     def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Observation | None]]:
-        """Run them all. Yields (request, None) when one starts and (request, observation) when it is finished."""
+        """Run them all. Yields (request, None) when one starts and (request, observation) when it is finished.
+
+        ``requests`` may have more to give after it seemed exhausted, for as long as anything is under way: a case that has
+        to be run again is put back there.
+        """
         waiting = iter(requests)
-        with selectors.DefaultSelector() as selector:
-            busy = 0
-            for host in self._idle():
-                request = self._start(host, waiting)
+        while True:
+            host = self._healthy()
+            while host.busy < self.jobs and len(host.requests) < self.jobs * MOST_WAITING:
+                request = next(waiting, None)
                 if request is None:
                     break
-                busy += 1
-                selector.register(_out(host), selectors.EVENT_READ, host)
-                yield request, None
-            while busy:
-                for key, _ in selector.select():
-                    host = key.data
-                    finished, observation = host.request, host.answer()
-                    if observation is None:
-                        continue
-                    selector.unregister(_out(host))
-                    busy -= 1
-                    yield finished, observation
-                    host = self._healthy(host)
-                    request = self._start(host, waiting)
-                    if request is not None:
-                        busy += 1
-                        selector.register(_out(host), selectors.EVENT_READ, host)
-                        yield request, None
+                yield self._start(host, request), None
+            if not host.requests:
+                return
+            yield from host.answers()
 
     def run_one(self, request: Request) -> Observation:
         return next(seen for _, seen in self.run([request]) if seen is not None)
 
-    def _idle(self) -> Iterator[Host]:
-        for index in range(self.jobs):
-            if index == len(self.hosts):
-                self.hosts.append(Host(self.folder))
-            yield self._healthy(self.hosts[index])
+    def _healthy(self) -> Host:
+        if self.host is not None and self.host.process.poll() is not None and not self.host.requests:
+            self.host.close()
+            self.host = None
+        if self.host is None:
+            self.host = Host(self.folder)
+        return self.host
 
-    def _healthy(self, host: Host) -> Host:
-        if host.process.poll() is None:
-            return host
-        host.close()
-        host.wait()
-        fresh = Host(self.folder)
-        self.hosts[self.hosts.index(host)] = fresh
-        return fresh
-
-    def _start(self, host: Host, waiting: Iterator[Request]) -> Request | None:
-        request = next(waiting, None)
-        if request is None:
-            return None
+    def _start(self, host: Host, request: Request) -> Request:
         self.count += 1
-        request = dataclasses.replace(request, folder=os.path.join(self.folder, str(self.count)))
+        request = dataclasses.replace(request, folder=os.path.join(self.folder, f"{self.count:07}"))
         host.ask(request)
         return request
-
-
-def _out(host: Host) -> int:
-    assert host.process.stdout is not None
-    return host.process.stdout.fileno()

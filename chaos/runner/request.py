@@ -13,7 +13,9 @@ class Request:
     ``{script}``. ``env``: what is set besides the inherited environment. ``expected`` None: this is a baseline, and what
     a good start looks like is learnt from it. ``config``: the text of a configuration file of its own, whose path stands
     for ``{config}`` in argv and env. ``given``: what is wrong before the start (``config.missing``, ``config.unreadable``,
-    ``notify.absent``, ``notify.gone``). ``secrets``: texts that must not appear in anything that it shows.
+    ``notify.absent``, ``notify.gone``). ``secrets``: texts that must not appear in anything that it shows. ``places``: the
+    part of ``plan`` that does not depend on the case. ``learns``: the run is to say what the target imports. ``ahead``: the
+    path of a file with what was learnt, if the case may be started warm; "" if not, and ``cold_because`` says why.
     """
 
     case_id: str
@@ -27,4 +29,8 @@ class Request:
     given: tuple[str, ...] = ()
     expected: Expectation | None = None
     secrets: tuple[str, ...] = ()
+    places: str = ""
+    learns: bool = False
+    ahead: str = ""
+    cold_because: str = ""
     folder: str = ""

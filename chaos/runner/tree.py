@@ -6,7 +6,8 @@ psutil walks every process of the machine to find children (5 to 10 ms here); ``
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -41,10 +42,10 @@ def children(pid: int) -> Iterator[int]:
         yield from map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
 
 
-def descendants(pid: int) -> list[Seen]:
-    """Every process below ``pid``, parents first, zombies included."""
+def descendants(pid: int, without: Container[int] = ()) -> list[Seen]:
+    """Every process below ``pid``, parents first, zombies included; not those of ``without``, nor what is below them."""
     found: list[Seen] = []
-    ahead = list(children(pid))
+    ahead = [child for child in children(pid) if child not in without]
     while ahead:
         child = ahead.pop(0)
         seen = look(child)
@@ -82,3 +83,16 @@ def catches(pid: int, signal_number: int) -> bool:
         if line.startswith("SigCgt:"):
             return bool(int(line.split()[1], 16) >> (signal_number - 1) & 1)
     return False
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def parent(pid: int) -> int:
+    """The parent's pid; 0 when ``pid`` is gone."""
+    seen = look(pid)
+    return seen.parent_pid if seen else 0

@@ -81,7 +81,8 @@ class Stage:
         with Pool() as pool:
             seen = pool.run_one(self.request(script, *faults, limits=limits, expected=expected, secrets=secrets))
             assert not os.listdir(pool.folder), "the folder of the run is gone"
-            assert not [pid for host in pool.hosts for pid in below(host.process.pid)], "and so is its tree"
+            assert pool.host is not None
+            assert not list(below(pool.host.process.pid)), "and so is its tree"
         assert not os.path.exists(pool.folder)
         return seen
 

@@ -83,17 +83,19 @@ def test_a_pool_that_is_left_in_the_middle_ends_what_runs(stage: Stage, deadline
 def test_a_host_that_was_killed_while_idle_is_replaced(stage: Stage) -> None:
     with Pool() as pool:
         assert pool.run_one(stage.request("sys.exit(3)", limits=LONG)).ending == Exited(3)
-        pool.hosts[0].process.kill()
-        pool.hosts[0].process.wait()
+        assert pool.host is not None
+        pool.host.process.kill()
+        pool.host.process.wait()
         assert pool.run_one(stage.request("sys.exit(4)", limits=LONG)).ending == Exited(4)
 
 
 def _whole_tree(pool: Pool, deadline: Deadline) -> list[int]:
-    """Hosts, supervisors and launchers of a pool, once the launcher runs."""
-    hosts = [host.process.pid for host in pool.hosts]
-    while len(found := [pid for host in hosts for pid in below(host)]) < 2 * len(hosts):
+    """The host, the supervisor and the launcher of a pool, once the launcher runs."""
+    assert pool.host is not None
+    host = pool.host.process.pid
+    while len(found := list(below(host))) < 2:
         deadline.left_s("a supervisor and a launcher")
-    return [*hosts, *found]
+    return [host, *found]
 
 
 # --- the owner of the pool dies --------------------------------------------------------------------------------------
@@ -153,7 +155,7 @@ def test_nothing_outlives_the_owner_of_the_pool(
     stage: Stage, deadline: Deadline, number: signal.Signals, jobs: int
 ) -> None:
     with _owner(stage, deadline, jobs) as (owner, folder), watched(below(owner.pid)) as pidfds:
-        assert len(pidfds) == 4 * jobs, "a host, a supervisor, a launcher and its child"
+        assert len(pidfds) == 1 + 3 * jobs, "a host; a supervisor, a launcher and its child for each job"
         owner.send_signal(number)
         deadline.gone(pidfds, "hosts, supervisors and launchers")
         owner.wait(deadline.left_s("the owner"))

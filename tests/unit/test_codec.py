@@ -37,6 +37,7 @@ from chaos.model import (
     StillRunning,
     Variant,
     Verdict,
+    Warm,
 )
 
 FAULT = Fault("process.fork", "raise", ("BlockingIOError", "EAGAIN"), "parent", Hits(1, 3))
@@ -66,6 +67,8 @@ SEEN = Observation(
     stacks="stacks",
     leaks=("secret 0",),
     harness="why",
+    started_as="cold: why",
+    ahead=("import os",),
 )
 VERDICT = Verdict(Outcome.KILLED, Grade.FAIL, (Broken("status", "SIGKILL"),), "note")
 JUDGED = Judged(CASE, SEEN, VERDICT)
@@ -76,6 +79,7 @@ VALUES = (
     *SEEN.leftovers, Broken("ends", "why"), Site("a", "parent", 1, 0.1, Phase.SERVING),
     Variant(JUDGED, (Site("a", "parent", 1, 0.1),)), dataclasses.replace(SEEN, ending=Exited(0)),
     dataclasses.replace(SEEN, ending=StillRunning(1.5)), Variant(JUDGED),
+    Variant(JUDGED, warm=Warm("/ahead", "", ("site",))), Warm(), dataclasses.replace(JUDGED, beside=SEEN),
     events.SweepStarted("t", 0, 2, "smoke", (("oslo.service", "4.8"), ("eventlet", "0.41"))),
     events.VariantReady(Variant(JUDGED)), events.Planned(("a", "b")), events.CaseStarted("a"),
     events.CaseFinished(JUDGED), events.CaseRejudged(JUDGED), events.SweepFinished(1.0, True),

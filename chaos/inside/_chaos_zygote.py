@@ -1,0 +1,254 @@
+"""A process that has done the target's imports and forks a fresh start of it for every case.
+
+Neither it nor the warden that it forks for each case ever leaves ``sitecustomize``; the warden's child does: the
+interpreter goes on with the script, the arguments and the environment that it was executed with, as after an exec, and
+ends by the interpreter's real end. The warden is the sub-reaper of the case: what hides from its parent falls to it, and
+when the supervisor is gone it ends all that is below it.
+"""
+import posix
+import sys
+
+import _chaos_agent as agent
+
+HARMLESS_HOOKS = ("_chaos_", "concurrent.futures", "eventlet", "logging", "random", "threading", "asyncio", "ssl")
+"""Whose at-fork hooks a fork of ours may run: they only renew what a fork makes stale."""
+PR_SET_CHILD_SUBREAPER = 36
+CONTROL, ANSWERS = 600, 601     # descriptors out of the way of those that the target will open
+
+
+def serve(control, answers, parent, ahead):
+    """Get ready, say so, and wait. Returns only in a child that is to become a case."""
+    for fd, number in ((int(control), CONTROL), (int(answers), ANSWERS)):
+        posix.dup2(fd, number, inheritable=False)
+        posix.close(fd)
+    _say(ANSWERS, _prepare(ahead) + ["ready"])
+    posix.close(ANSWERS)
+    folder = _asked_for()
+    posix.close(CONTROL)
+    _hold_or_become(folder)
+
+
+def _prepare(ahead):
+    """Do the imports; what stands in the way of forking from here, as lines for the supervisor."""
+    import os
+
+    import _chaos_ahead
+    before = set(posix.listdir("/proc/self/fd"))
+    foreign, real = [], os.register_at_fork
+    os.register_at_fork = _noting_hooks(real, foreign)
+    found = _chaos_ahead.do(ahead)
+    os.register_at_fork = real
+    found += ["problem\t" + text for text in foreign + _changes(before)]
+    found += ["early\t" + name for kind, name in agent._early if kind == "hit"]
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    import gc
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()             # or every case would copy all memory as soon as it collects
+    return found
+
+
+def _asked_for():
+    """Fork a warden for every folder that is asked for; returns in the warden, with the folder."""
+    buffered = b""
+    while True:
+        while b"\n" not in buffered:
+            read = posix.read(CONTROL, 4096)
+            if not read:
+                posix._exit(0)      # nobody is left to ask
+            buffered += read
+        line, _, buffered = buffered.partition(b"\n")
+        if posix.fork() == 0:
+            return line.decode("utf-8", "surrogateescape")
+        try:
+            while posix.waitpid(-1, posix.WNOHANG)[0]:
+                pass                # wardens that have left
+        except ChildProcessError:
+            pass
+
+
+# --- the warden of one case ---------------------------------------------------------------------------------------------
+
+
+def _hold_or_become(folder):
+    """Fork the case, which returns from here; the warden stays behind until its supervisor lets it go, or is gone."""
+    posix.setsid()
+    ask = posix.open(folder + "/ask", posix.O_RDONLY | posix.O_CLOEXEC)
+    told = posix.open(folder + "/told", posix.O_WRONLY | posix.O_CLOEXEC)
+    with open(folder + "/output") as name:
+        output = posix.open(name.read(), posix.O_WRONLY | posix.O_CLOEXEC)
+    released, release = posix.pipe()
+    case = posix.fork()
+    if case == 0:
+        posix.close(release)
+        if not posix.read(released, 1):
+            posix._exit(0)
+        posix.dup2(output, 1)
+        posix.dup2(output, 2)
+        for fd in (released, output, ask, told):
+            posix.close(fd)
+        _become_a_case(folder)
+        return
+    posix.close(released)
+    posix.close(output)
+    try:
+        import ctypes
+        if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+            posix._exit(1)
+        for fd in (0, 1, 2):
+            posix.dup2(posix.open("/dev/null", posix.O_RDWR), fd)
+        _say(told, ["case %d" % case])
+        _serve_supervisor(ask, told, case, release)
+    finally:
+        _end_all()
+        posix._exit(0)
+
+
+def _serve_supervisor(ask, told, case, release):
+    """``go``; ``status``: how the case ended, without reaping it; ``reap``: all the others; ``end``: kill and reap all."""
+    buffered = b""
+    while True:
+        while b"\n" not in buffered:
+            read = posix.read(ask, 256)
+            if not read:
+                return          # the supervisor is gone
+            buffered += read
+        word, _, buffered = buffered.partition(b"\n")
+        answer = ""
+        if word == b"go":
+            posix.write(release, b".")
+            posix.close(release)
+        elif word == b"status":
+            result = posix.waitid(posix.P_PID, case, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
+            answer = "" if result is None else "%d %d" % (result.si_code, result.si_status)
+        elif word == b"reap":
+            for pid in _children():
+                if pid != case:
+                    posix.waitpid(pid, posix.WNOHANG)
+        elif word == b"end":
+            _end_all()
+        _say(told, [answer])
+
+
+def _children():
+    with open("/proc/self/task/%d/children" % posix.getpid()) as children:
+        return [int(word) for word in children.read().split()]
+
+
+def _end_all():
+    """Kill and reap whatever is below, until nothing is: what is killed leaves its children to us."""
+    children = _children()
+    while children:
+        for pid in children:
+            try:
+                posix.kill(pid, 9)
+                posix.waitpid(pid, 0)
+            except OSError:
+                pass
+        children = _children()
+
+
+# --- the case ------------------------------------------------------------------------------------------------------------
+
+
+def _become_a_case(folder):
+    posix.setsid()
+    _move_to(folder)
+    _renew_hub()
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        import time
+        logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
+
+
+def _move_to(folder):
+    """The folder of the run is not the one that this process was executed with: everywhere where that one's name stands.
+
+    Both are of one length, so that they can be exchanged in place, also where the kernel looks for ``/proc/PID/cmdline``.
+    """
+    import os
+    old = agent.where
+    agent.where = folder
+    for words in (sys.argv, getattr(sys, "orig_argv", [])):
+        words[:] = [word.replace(old, folder) for word in words]
+    for name, value in list(os.environ.items()):
+        if old in value:
+            os.environ[name] = value.replace(old, folder)
+            posix.environ[os.fsencode(name)] = os.fsencode(os.environ[name])
+    with open("/proc/self/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[48])
+    memory = posix.open("/proc/self/mem", posix.O_RDWR | posix.O_CLOEXEC)
+    try:
+        area = posix.pread(memory, end - start, start)
+        posix.pwrite(memory, area.replace(os.fsencode(old), os.fsencode(folder)), start)
+    finally:
+        posix.close(memory)
+
+
+def _renew_hub():
+    """eventlet's hub was made by the patching: two processes must not share its epoll."""
+    hubs = sys.modules.get("eventlet.hubs")
+    hub = getattr(getattr(hubs, "_threadlocal", None), "hub", None)
+    if hub is not None:
+        if hasattr(getattr(hub, "poll", None), "close"):
+            hub.poll.close()
+        hubs.use_hub()
+        hubs.get_hub()
+
+
+def _say(answers, lines):
+    whole = "".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace")
+    while whole:
+        whole = whole[posix.write(answers, whole):]
+
+
+# --- is it as pristine as a fresh interpreter? -------------------------------------------------------------------------
+
+
+def _changes(before):
+    """What a fork would not carry over, or would share: each as a sentence."""
+    import _signal
+    found = []
+    threads = posix.listdir("/proc/self/task")
+    if len(threads) > 1:
+        found.append("its imports start %d threads" % (len(threads) - 1))
+    for fd in sorted(set(posix.listdir("/proc/self/fd")) - before):
+        try:
+            what = posix.readlink("/proc/self/fd/" + fd)
+        except OSError:
+            continue            # the listing itself
+        if what != "anon_inode:[eventpoll]":
+            found.append("its imports open " + what)
+    with open("/proc/self/task/%d/children" % posix.getpid()) as children:
+        if children.read().strip():
+            found.append("its imports start a process")
+    if any(_signal.getitimer(_signal.ITIMER_REAL)):
+        found.append("its imports set an alarm")
+    return found + _kept_from_import()
+
+
+def _kept_from_import():
+    """Modules that keep the number or the folder of this process: they are not the case's."""
+    pid, found = posix.getpid(), []
+    for name, module in list(sys.modules.items()):
+        if name.startswith("_chaos_"):
+            continue
+        for key, value in list((getattr(module, "__dict__", None) or {}).items()):
+            if type(value) is int and value == pid and pid > 1000:
+                found.append("%s keeps its process's number in %s" % (name, key))
+            elif type(value) is str and agent.where in value and key not in ("__file__", "__cached__"):
+                found.append("%s keeps a path of one run in %s" % (name, key))
+    return found
+
+
+def _noting_hooks(real, found):
+    """Notes who registers code to run at a fork: this process forks where the target would not."""
+    def register_at_fork(**hooks):
+        caller = sys._getframe(1).f_globals.get("__name__") or ""
+        if not caller.startswith(HARMLESS_HOOKS):
+            found.append("%s has code that runs at every fork" % caller)
+        return real(**hooks)
+    return register_at_fork

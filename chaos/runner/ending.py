@@ -1,0 +1,38 @@
+"""The end of everything below this process: killed and reaped, whatever it did to hide. Shared by host and supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Container
+
+from chaos.runner import tree
+
+KILL_WITHIN_S = 5.0
+
+
+def end_all_below(spared: Container[int] = ()) -> None:
+    """Kill and reap all that is below this process but ``spared`` and what is below those.
+
+    Bounded: what the kernel does not let go of within ``KILL_WITHIN_S`` is left to it.
+    """
+    until = time.monotonic() + KILL_WITHIN_S
+    while time.monotonic() < until:
+        below = tree.descendants(os.getpid(), spared)
+        if not below:
+            return
+        for one in below:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(one.pid, signal.SIGKILL)
+        reap(lambda pid: pid not in spared)
+        time.sleep(0.0005)
+
+
+def reap(wanted: Callable[[int], bool]) -> None:
+    """Take the status of every dead child that is ``wanted``, so that it is no zombie any more."""
+    for pid in tree.children(os.getpid()):
+        if wanted(pid):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,210 @@
+"""What was seen of one run so far: records of the agent, notices, processes. Collects; decides nothing, sends nothing."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chaos.model import (
+    Ending,
+    Exited,
+    Fault,
+    Firing,
+    Hit,
+    Killed,
+    Milestone,
+    Notice,
+    Peak,
+    Phase,
+    Process,
+    SentSignal,
+)
+from chaos.runner import tree, wire
+
+MOST_PROCESSES = 400
+MOST_FIRINGS = 200
+"""A persistent fault in a loop that polls fires for ever; what it did is known long before."""
+MOST_NOTICES = 1000
+CPU_WINDOW_S = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """Processor seconds of the whole tree at one moment."""
+
+    at_s: float
+    used_s: float
+
+
+class Facts:
+    """Everything is in seconds since ``began`` (``time.monotonic()``), the moment of the start."""
+
+    def __init__(self, faults: Sequence[Fault], began: float, *, titles: bool) -> None:
+        self.faults = faults
+        self.began = began
+        self.keeps_titles = titles
+        self.root_pid = 0
+        self.ending: Ending | None = None
+        self.ended_s: float | None = None
+        self.served_s: float | None = None
+        self.stop_sent_s: float | None = None
+        self.hits: list[Hit] = []
+        self.fired: list[Firing] = []
+        self.milestones: list[Milestone] = []
+        self.notices: list[Notice] = []
+        self.signals: list[SentSignal] = []
+        self.processes: dict[int, Process] = {}
+        self.roles: dict[int, str] = {}
+        self.titles: dict[str, int] = {}
+        """Command lines that were seen, where they are looked at for secrets: a process may change its own at any time."""
+        self.means: list[str] = []
+        self.calls: dict[str, str] = {}
+        self.alive: tuple[tree.Seen, ...] = ()
+        self.cpu: deque[Cpu] = deque()
+        self.last_change_s = 0.0
+        self.peak = Peak()
+        self.standing = Peak()
+        self.least: Peak | None = None
+
+    # -- the agent's records -------------------------------------------------------------------------------------
+
+    def note(self, said: wire.Said) -> None:
+        """One record of the agent becomes a fact."""
+        at_s, phase = round(said.at - self.began, 4), self._phase(said.at - self.began)
+        fields = said.fields
+        match said.kind:
+            case "start":
+                self.roles[said.pid] = said.role
+                self.see(said.pid, int(fields[0]), said.role, at_s)
+            case "fork":
+                self.roles.setdefault(int(fields[0]), fields[1])
+            case "hit":
+                self.hits.append(Hit(at_s, fields[0], said.role, int(fields[1]), phase))
+            case "fired" if len(self.fired) < MOST_FIRINGS:
+                self.fired.append(Firing(at_s, int(fields[0]), fields[1], said.role, said.pid, int(fields[2]),
+                                         fields[3], fields[4], phase))
+            case "call":
+                self.calls.setdefault(fields[0], fields[1])
+            case "means":
+                self.means.append(fields[0])
+            case "mile":
+                self.milestones.append(Milestone(at_s, fields[0], said.role, said.pid))
+            case _:
+                pass
+
+    def _phase(self, at_s: float) -> Phase:
+        if self.stop_sent_s is not None and at_s >= self.stop_sent_s:
+            return Phase.STOP
+        return Phase.SERVING if self.served_s is not None and at_s >= self.served_s else Phase.START
+
+    def notice(self, text: str, at_s: float) -> None:
+        news = "READY=1" in text.splitlines() and self.ready_s is None
+        if news or len(self.notices) < MOST_NOTICES:
+            self.notices.append(Notice(round(at_s, 4), text))
+
+    # -- how it ended --------------------------------------------------------------------------------------------
+
+    def note_end(self, result: os.waitid_result, at_s: float) -> None:
+        self.ended_s = at_s
+        if result.si_code == os.CLD_EXITED:
+            self.ending = Exited(result.si_status)
+        else:
+            name = tree.signal_name(result.si_status)
+            self.ending = Killed(name, by_chaos=self._chaos_sent(name))
+
+    def _chaos_sent(self, name: str) -> bool:
+        by_hand = any(sent.pid == self.root_pid and sent.signal == name for sent in self.signals)
+        return by_hand or any(self._aimed(shot) == (self.root_pid, name) for shot in self.fired)
+
+    def _aimed(self, shot: Firing) -> tuple[int, str]:
+        """The process and the signal of a fault that sends one: (0, "") for any other."""
+        if shot.action not in ("kill", "signal"):
+            return 0, ""
+        args = self.faults[shot.index].args
+        name, whom = args[0] if args else "KILL", args[1] if len(args) > 1 else "self"
+        return self.root_pid if whom == "parent" else shot.pid, "SIG" + name
+
+    # -- looks at the tree ---------------------------------------------------------------------------------------
+
+    def look(self, seen: Sequence[tree.Seen], at_s: float) -> None:
+        """One look at the tree (no zombies): who was born, who is gone, how much it uses."""
+        at_s = round(at_s, 4)
+        for one in seen:
+            self.see(one.pid, one.parent_pid, self.roles.get(one.pid, ""), at_s)
+        alive = {one.pid for one in seen}
+        if alive != {one.pid for one in self.alive}:
+            self.last_change_s = at_s
+        for pid, process in self.processes.items():
+            if process.gone_s is None and pid not in alive:
+                self.processes[pid] = replace(process, gone_s=at_s)
+        self.alive = tuple(seen)
+        self._measure(at_s)
+
+    def _measure(self, at_s: float) -> None:
+        count, threads = len(self.alive), sum(one.threads for one in self.alive)
+        used_s = sum(one.cpu_s for one in self.alive)
+        if not self.cpu or used_s != self.cpu[-1].used_s:
+            self.last_change_s = at_s
+        self.cpu.append(Cpu(at_s, used_s))
+        while self.cpu[0].at_s < at_s - CPU_WINDOW_S:
+            self.cpu.popleft()
+        if self.stop_sent_s is None and self.ending is None:
+            self.standing = now = Peak(count, threads)
+            if self.ready_s is not None:
+                least = self.least or now
+                self.least = Peak(min(least.processes, now.processes), min(least.threads, now.threads))
+        self.peak = Peak(max(self.peak.processes, count), max(self.peak.threads, threads),
+                         max(self.peak.fds, sum(tree.count_fds(one.pid) for one in self.alive)))
+
+    def see(self, pid: int, parent_pid: int, role: str, at_s: float) -> None:
+        """Process ``pid`` is there, and plays ``role`` ("" unknown)."""
+        known = self.processes.get(pid)
+        if known is None and len(self.processes) < MOST_PROCESSES:
+            self.processes[pid] = Process(pid, parent_pid, role, tree.command(pid), at_s)
+        elif known is not None and role and known.role != role:
+            self.processes[pid] = replace(known, role=role)
+        if self.keeps_titles:
+            self.titles.setdefault(tree.command(pid), pid)
+
+    # -- readings ------------------------------------------------------------------------------------------------
+
+    @property
+    def ready_s(self) -> float | None:
+        return next((notice.at_s for notice in self.notices if "READY=1" in notice.text.splitlines()), None)
+
+    @property
+    def cpu_share(self) -> float:
+        """Processor seconds a second over the last `CPU_WINDOW_S`."""
+        first, last = self.cpu[0], self.cpu[-1]
+        return max(0.0, last.used_s - first.used_s) / (last.at_s - first.at_s) if last.at_s > first.at_s else 0.0
+
+    def idle_for(self, now_s: float) -> float:
+        """How long no process was born or gone, and none used as much of a processor as its clock shows (10 ms)."""
+        return now_s - self.last_change_s
+
+    @property
+    def alive_workers(self) -> int:
+        return sum(1 for one in self.alive if self.roles.get(one.pid, "").startswith("worker"))
+
+    def is_alive(self, pid: int) -> bool:
+        process = self.processes.get(pid)
+        return process is not None and process.gone_s is None
+
+    def pids_at(self, milestone: str) -> set[int]:
+        """The live processes that have passed ``milestone``."""
+        return {mile.pid for mile in self.milestones if mile.name == milestone and self.is_alive(mile.pid)}
+
+    def serving(self) -> set[int]:
+        """Live processes whose service has started and, where they have an RPC server, has answered a call."""
+        listening, answered = self.pids_at("listening"), self.pids_at("answered")
+        return {pid for pid in self.pids_at("service started") if pid not in listening or pid in answered}
+
+    def unanswered(self) -> set[int]:
+        """Processes whose RPC server listens and whose service has started, but that have not answered a call yet."""
+        return self.pids_at("listening") & self.pids_at("service started") - self.pids_at("answered")
+
+    @property
+    def has_services(self) -> bool:
+        return any(hit.site.startswith(("service.", "launcher.")) for hit in self.hits)

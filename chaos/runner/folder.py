@@ -1,0 +1,109 @@
+"""The folder of one run: the plan, the channels through which the target's tree reports, and what it finds on its start."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from chaos.runner.request import Request
+
+INSIDE = str(Path(__file__).resolve().parent.parent / "inside")
+FOR_ALL = ("hits", "pids", "tmp")
+"""The target may drop its rights before it writes there."""
+
+
+class Folder:
+    """Use with ``with``: entering makes it at the path that the request names, leaving removes it.
+
+    The names of all runs have one length: a warm start has them in its arguments and environment, and exchanges them in
+    place. The launch script is not in it, but beside it: the interpreter that is forked from has its path already.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.path = Path(request.folder)
+        self.exits = contextlib.ExitStack()
+
+    def __enter__(self) -> Folder:
+        self.exits.callback(shutil.rmtree, self.path, ignore_errors=True)
+        for name in ("", *FOR_ALL):
+            path = self.path / name
+            path.mkdir(exist_ok=True)
+            path.chmod(0o777 if name in FOR_ALL else 0o755)
+        self._write_script()
+        self._write_config()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.exits.close()
+
+    def write_plan(self, text: str) -> None:
+        (self.path / "plan").write_text(text, encoding="utf-8", errors="surrogateescape")
+
+    def open_fifo(self, name: str, flags: int, mode: int = 0o600) -> int:
+        """Make a FIFO and open it: ``events``, into which the agent writes a line an event, or a warden's channels."""
+        os.mkfifo(self.path / name)
+        (self.path / name).chmod(mode)
+        fifo = os.open(self.path / name, flags | os.O_CLOEXEC)
+        self.exits.callback(os.close, fifo)
+        return fifo
+
+    def open_notify(self) -> socket.socket:
+        """The socket that a supervisor such as systemd would listen on."""
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self.exits.callback(notify.close)
+        notify.bind(str(self.path / "notify"))
+        (self.path / "notify").chmod(0o777)
+        if "notify.gone" in self.request.given:
+            (self.path / "notify").unlink()
+        return notify
+
+    def environment(self) -> dict[str, str]:
+        env = dict(os.environ)
+        env.update((name, self.filled(value)) for name, value in self.request.env)
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (INSIDE, env.get("PYTHONPATH"))))
+        env.update(CHAOS_AGENT=str(self.path), CHAOS_ROLE="parent", NOTIFY_SOCKET=str(self.path / "notify"),
+                   TMPDIR=str(self.path / "tmp"))
+        if "notify.absent" in self.request.given:
+            del env["NOTIFY_SOCKET"]
+        return env
+
+    def argv(self) -> list[str]:
+        return [self.filled(word) for word in self.request.argv]
+
+    def filled(self, word: str) -> str:
+        """``word`` with the paths that only this run knows."""
+        if self.request.script:
+            word = word.replace("{script}", str(self._script))
+        return word.replace("{config}", str(self.path / "target.conf"))
+
+    def temporary_files(self) -> list[str]:
+        """What lies in the target's TMPDIR, which it may have removed."""
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(path.name for path in (self.path / "tmp").iterdir())
+        return []
+
+    def _write_script(self) -> None:
+        if self.request.script and not self._script.exists():
+            self._script.parent.mkdir(exist_ok=True)
+            part = self._script.with_name(f"{self._script.name}.{os.getpid()}")
+            part.write_text(self.request.script[1], encoding="utf-8")
+            part.chmod(0o755)
+            part.replace(self._script)
+
+    @property
+    def _script(self) -> Path:
+        assert self.request.script is not None
+        name, text = self.request.script
+        return self.path.parent / f"bin-{hashlib.sha256(text.encode()).hexdigest()[:8]}" / name
+
+    def _write_config(self) -> None:
+        path = self.path / "target.conf"
+        if "config.unreadable" in self.request.given:   # root may read whatever its mode is, but not a folder
+            path.mkdir()
+        elif self.request.config and "config.missing" not in self.request.given:
+            path.write_text(self.request.config, encoding="utf-8")
