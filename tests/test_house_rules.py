@@ -123,7 +123,7 @@ INSIDE_MAY_IMPORT_LATER = {
     # The way out of a process that may not open a file any more: only where a limit fires.
     "_chaos_agent": {"fcntl"},
     # The warden of a case becomes a sub-reaper, after it has forked the case.
-    "_chaos_zygote": {"ctypes"},
+    "_chaos_zygote": {"_ctypes"},
     # A limit is the kernel's own, set by way of these when it fires.
     "_chaos_limits": {"ctypes", "resource", "struct"},
 }

@@ -1,9 +1,9 @@
-"""A process that has done the target's imports and forks a fresh start of it for every case.
+"""A process that has done the target's imports, and what is forked from it: wardens, and a fresh start for every case.
 
-Neither it nor the warden that it forks for each case ever leaves ``sitecustomize``; the warden's child does: the
-interpreter goes on with the script, the arguments and the environment that it was executed with, as after an exec, and
-ends by the interpreter's real end. The warden is the sub-reaper of the case: what hides from its parent falls to it, and
-when the supervisor is gone it ends all that is below it.
+Neither it nor a warden ever leaves ``sitecustomize``; a warden's child does: the interpreter goes on with the script, the
+arguments and the environment that it was executed with, as after an exec, and ends by the interpreter's real end. A warden
+is the parent and the sub-reaper of one case at a time, so that all that comes from the case is below it, whatever it does
+to hide; when nobody is left who could ask, it ends what is below it and goes.
 """
 import posix
 import sys
@@ -17,15 +17,50 @@ CONTROL, ANSWERS = 600, 601     # descriptors out of the way of those that the t
 
 
 def serve(control, answers, parent, ahead):
-    """Get ready, say so, and wait. Returns only in a child that is to become a case."""
-    for fd, number in ((int(control), CONTROL), (int(answers), ANSWERS)):
+    """Get ready, say so, and wait. Returns only in a process that is to become a case."""
+    _take(int(control), int(answers))
+    _say(_prepare(ahead) + ["ready"])
+    while True:
+        folder = _line()
+        if not folder:
+            posix._exit(0)
+        if posix.fork() == 0:
+            break
+        try:
+            while posix.waitpid(-1, posix.WNOHANG)[0]:
+                pass                # wardens that have left
+        except ChildProcessError:
+            pass
+    _take(posix.open(folder + "/ask", posix.O_RDONLY), posix.open(folder + "/told", posix.O_WRONLY))
+    _guard()
+
+
+def _take(control, answers):
+    """From now on these are the channels."""
+    _buffered[:] = [b""]
+    for fd, number in ((control, CONTROL), (answers, ANSWERS)):
         posix.dup2(fd, number, inheritable=False)
         posix.close(fd)
-    _say(ANSWERS, _prepare(ahead) + ["ready"])
-    posix.close(ANSWERS)
-    folder = _asked_for()
-    posix.close(CONTROL)
-    _hold_or_become(folder)
+
+
+_buffered = [b""]
+
+
+def _line():
+    """The next line that is asked; "" when nobody is left to ask."""
+    while b"\n" not in _buffered[0]:
+        read = posix.read(CONTROL, 4096)
+        if not read:
+            return ""
+        _buffered[0] += read
+    line, _, _buffered[0] = _buffered[0].partition(b"\n")
+    return line.decode("utf-8", "surrogateescape")
+
+
+def _say(lines):
+    whole = "".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace")
+    while whole:
+        whole = whole[posix.write(ANSWERS, whole):]
 
 
 def _prepare(ahead):
@@ -50,86 +85,82 @@ def _prepare(ahead):
     return found
 
 
-def _asked_for():
-    """Fork a warden for every folder that is asked for; returns in the warden, with the folder."""
-    buffered = b""
+# --- the warden of one case after the other -----------------------------------------------------------------------------
+
+
+def _guard():
+    """Serve one supervisor after the other. Returns only in a case."""
+    try:
+        _become_subreaper()
+        posix.dup2(0, 1)
+        posix.dup2(0, 2)
+        if _answers_until_it_is_a_case():
+            return
+    except Exception:
+        pass                    # the supervisor hears nothing any more, and says so
+    _end_all()
+    posix._exit(0)
+
+
+def _answers_until_it_is_a_case():
+    """``case FOLDER``; ``go``; ``status``: how it ended, without reaping it; ``reap``: all the others; ``end``: kill and
+    reap all. An answer a line. True in the case, False when nobody is left to ask."""
+    case = release = 0
     while True:
-        while b"\n" not in buffered:
-            read = posix.read(CONTROL, 4096)
-            if not read:
-                posix._exit(0)      # nobody is left to ask
-            buffered += read
-        line, _, buffered = buffered.partition(b"\n")
-        if posix.fork() == 0:
-            return line.decode("utf-8", "surrogateescape")
-        try:
-            while posix.waitpid(-1, posix.WNOHANG)[0]:
-                pass                # wardens that have left
-        except ChildProcessError:
-            pass
+        word, _, folder = _line().partition(" ")
+        answer = ""
+        if word == "case":
+            case, release = _fork_case(folder)
+            if not case:
+                return True
+            answer = str(case)
+        elif word == "go":
+            posix.write(release, b".")
+            posix.close(release)
+        elif word == "status":
+            result = posix.waitid(posix.P_PID, case, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
+            answer = "" if result is None else "%d %d" % (result.si_code, result.si_status)
+        elif word == "reap":
+            for pid in _children():
+                if pid != case:
+                    posix.waitpid(pid, posix.WNOHANG)
+        elif word == "end":
+            _end_all()
+        else:
+            return False
+        _say([answer])
 
 
-# --- the warden of one case ---------------------------------------------------------------------------------------------
+def _become_subreaper():
+    """By ``_ctypes`` alone: what it imports stays imported in every case."""
+    import _ctypes
+    prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+    if _ctypes.call_function(prctl, (PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)):
+        raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
-def _hold_or_become(folder):
-    """Fork the case, which returns from here; the warden stays behind until its supervisor lets it go, or is gone."""
-    posix.setsid()
-    ask = posix.open(folder + "/ask", posix.O_RDONLY | posix.O_CLOEXEC)
-    told = posix.open(folder + "/told", posix.O_WRONLY | posix.O_CLOEXEC)
+def _fork_case(folder):
+    """(pid, the descriptor that lets it go), and (0, 0) in the case."""
     with open(folder + "/output") as name:
         output = posix.open(name.read(), posix.O_WRONLY | posix.O_CLOEXEC)
     released, release = posix.pipe()
     case = posix.fork()
-    if case == 0:
-        posix.close(release)
-        if not posix.read(released, 1):
-            posix._exit(0)
-        posix.dup2(output, 1)
-        posix.dup2(output, 2)
-        for fd in (released, output, ask, told):
+    if case:
+        posix.close(released)
+        posix.close(output)
+        return case, release
+    posix.close(release)
+    if not posix.read(released, 1):
+        posix._exit(0)
+    posix.dup2(output, 1)
+    posix.dup2(output, 2)
+    try:
+        for fd in (released, output, CONTROL, ANSWERS):
             posix.close(fd)
         _become_a_case(folder)
-        return
-    posix.close(released)
-    posix.close(output)
-    try:
-        import ctypes
-        if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-            posix._exit(1)
-        for fd in (0, 1, 2):
-            posix.dup2(posix.open("/dev/null", posix.O_RDWR), fd)
-        _say(told, ["case %d" % case])
-        _serve_supervisor(ask, told, case, release)
-    finally:
-        _end_all()
-        posix._exit(0)
-
-
-def _serve_supervisor(ask, told, case, release):
-    """``go``; ``status``: how the case ended, without reaping it; ``reap``: all the others; ``end``: kill and reap all."""
-    buffered = b""
-    while True:
-        while b"\n" not in buffered:
-            read = posix.read(ask, 256)
-            if not read:
-                return          # the supervisor is gone
-            buffered += read
-        word, _, buffered = buffered.partition(b"\n")
-        answer = ""
-        if word == b"go":
-            posix.write(release, b".")
-            posix.close(release)
-        elif word == b"status":
-            result = posix.waitid(posix.P_PID, case, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
-            answer = "" if result is None else "%d %d" % (result.si_code, result.si_status)
-        elif word == b"reap":
-            for pid in _children():
-                if pid != case:
-                    posix.waitpid(pid, posix.WNOHANG)
-        elif word == b"end":
-            _end_all()
-        _say(told, [answer])
+    except BaseException:
+        posix._exit(71)         # no case: a cold run will disagree
+    return 0, 0
 
 
 def _children():
@@ -197,12 +228,6 @@ def _renew_hub():
             hub.poll.close()
         hubs.use_hub()
         hubs.get_hub()
-
-
-def _say(answers, lines):
-    whole = "".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace")
-    while whole:
-        whole = whole[posix.write(answers, whole):]
 
 
 # --- is it as pristine as a fresh interpreter? -------------------------------------------------------------------------

@@ -22,10 +22,10 @@ from types import FrameType
 
 from chaos.codec import from_data, to_data
 from chaos.runner import ending
-from chaos.runner.launch import CannotStart, WardenGone
+from chaos.runner.launch import CannotStart
 from chaos.runner.request import Request
 from chaos.runner.supervise import become_subreaper, supervise
-from chaos.runner.zygote import NotWarm, Zygote, Zygotes
+from chaos.runner.zygote import NotWarm, Warden, WardenGone, Zygotes
 
 SPARE_S = 20.0
 """What a supervisor may take beyond all limits of its case (stacks, clean-up, a busy machine) before it counts as stuck."""
@@ -64,6 +64,7 @@ class Supervisor:
     folder: str
     until: float
     longest_s: float
+    warden: Warden | None
     partial: bytes = b""
 
 
@@ -95,20 +96,22 @@ class Host:
             self._start(from_data(Request, json.loads(line)))
 
     def _start(self, request: Request) -> None:
-        zygote: Zygote | NotWarm
+        warden: Warden | NotWarm
         try:
-            zygote = self.zygotes.fitting(request)
+            warden = self.zygotes.warden(request)
         except NotWarm as reason:
-            zygote = reason
+            warden = reason
         reader, writer = os.pipe2(os.O_CLOEXEC)
         host = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _be_supervisor(request, zygote, writer, host)
+            self.zygotes.keep_only(warden if isinstance(warden, Warden) else None)
+            _be_supervisor(request, warden, writer, host)
         os.close(writer)
         limits = request.limits
         longest_s = limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
-        one = Supervisor(pid, reader, request.folder, time.monotonic() + longest_s, longest_s)
+        held = warden if isinstance(warden, Warden) else None
+        one = Supervisor(pid, reader, request.folder, time.monotonic() + longest_s, longest_s, held)
         self.supervisors[reader] = one
         self.selector.register(reader, selectors.EVENT_READ)
 
@@ -130,6 +133,8 @@ class Host:
         self.selector.unregister(one.reader)
         os.close(one.reader)
         _end(one.pid)
+        if one.warden is not None:
+            self.zygotes.give_back(one.warden, in_order=not line.startswith(BROKEN))
         ending.end_all_below(self.zygotes.pids() | {other.pid for other in self.supervisors.values()})
         _answer(one.folder, line)
 
@@ -153,11 +158,14 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view):]
 
 
+BROKEN = b'{"harness": '
+
+
 def _broken(why: str) -> bytes:
-    return json.dumps({"harness": why}).encode()
+    return BROKEN + json.dumps(why).encode() + b"}"
 
 
-def _be_supervisor(request: Request, zygote: Zygote | NotWarm, writer: int, host: int) -> None:
+def _be_supervisor(request: Request, warden: Warden | NotWarm, writer: int, host: int) -> None:
     """The forked child: supervise, answer, leave. SIGTERM ends the tree on the way out: from the host, or from the kernel
     when the host is gone.
     """
@@ -166,18 +174,18 @@ def _be_supervisor(request: Request, zygote: Zygote | NotWarm, writer: int, host
     os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     os.dup2(2, 1)
     try:
-        _write_all(writer, _observed(request, zygote, writer) + b"\n")
+        _write_all(writer, _observed(request, warden, writer) + b"\n")
     except OSError:
         pass                # the host is gone: nobody to answer
     finally:
         os._exit(0)         # also when told to leave: the tree was ended on the way here, what lies above is the host's
 
 
-def _observed(request: Request, zygote: Zygote | NotWarm, writer: int) -> bytes:
+def _observed(request: Request, warden: Warden | NotWarm, writer: int) -> bytes:
     def tell_idle(idle: bool) -> None:
         _write_all(writer, b"idle\n" if idle else b"busy\n")
     try:
-        return json.dumps(to_data(supervise(request, zygote, tell_idle))).encode()
+        return json.dumps(to_data(supervise(request, warden, tell_idle))).encode()
     except CannotStart as error:
         return _broken(str(error))
     except WardenGone as error:

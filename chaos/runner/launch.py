@@ -1,27 +1,18 @@
-"""Two ways to start the launcher and to hold what is below it: executed by this process, or forked by a zygote's warden."""
+"""Two ways to start the launcher and to hold what is below it: executed by this process, or forked by a warden."""
 
 from __future__ import annotations
 
 import os
-import select
 import subprocess
-import time
 from abc import ABC, abstractmethod
 
 from chaos.runner import ending, tree
 from chaos.runner.folder import Folder
-from chaos.runner.zygote import NotWarm, Zygote
-
-FORK_WITHIN_S = 10.0
-ANSWER_WITHIN_S = 5.0
+from chaos.runner.zygote import Warden
 
 
 class CannotStart(Exception):
     """The launcher could not be executed at all: whoever named it must act. Not for one that ends at once."""
-
-
-class WardenGone(Exception):
-    """The process that holds the case does not answer: nothing that is seen from here on can be trusted."""
 
 
 class Launch(ABC):
@@ -71,45 +62,26 @@ class Cold(Launch):
 
 
 class Warm(Launch):
-    """Forked from ``zygote``; a warden is its parent and sub-reaper, and does what is asked. Raises `NotWarm`."""
+    """Forked by ``warden``, its parent and sub-reaper, which does what is asked. Raises `WardenGone`."""
 
-    def __init__(self, folder: Folder, output: int, zygote: Zygote) -> None:
-        self._ask = folder.open_fifo("ask", os.O_RDWR)
-        self._told = folder.open_fifo("told", os.O_RDWR)
-        self._partial = b""
+    def __init__(self, folder: Folder, output: int, warden: Warden) -> None:
+        self._warden = warden
         (folder.path / "output").write_text(f"/proc/{os.getpid()}/fd/{output}", encoding="ascii")
-        zygote.fork(str(folder.path))
-        try:
-            self.pid = int(self._line(FORK_WITHIN_S).removeprefix(b"case "))
-        except WardenGone:
-            raise NotWarm("the process to fork from did not fork") from None
+        self.pid = int(warden.asked(f"case {folder.path}"))
         self.above = tree.parent(self.pid)
 
     def go(self) -> None:
-        self._asked(b"go")
+        self._warden.asked("go")
 
     def status(self) -> os.waitid_result | None:
-        answer = self._asked(b"status")
+        answer = self._warden.asked("status")
         if not answer:
             return None
         code, status = map(int, answer.split())
         return os.waitid_result((self.pid, 0, 0, status, code))
 
     def reap_others(self) -> None:
-        self._asked(b"reap")
+        self._warden.asked("reap")
 
     def end(self) -> None:
-        self._asked(b"end")
-
-    def _asked(self, word: bytes) -> bytes:
-        os.write(self._ask, word + b"\n")
-        return self._line(ANSWER_WITHIN_S)
-
-    def _line(self, within_s: float) -> bytes:
-        until = time.monotonic() + within_s
-        while b"\n" not in self._partial:
-            if not select.select([self._told], [], [], max(0.0, until - time.monotonic()))[0]:
-                raise WardenGone(f"no answer within {within_s:.0f} s")
-            self._partial += os.read(self._told, 4096)
-        line, _, self._partial = self._partial.partition(b"\n")
-        return line
+        self._warden.asked("end")

@@ -23,7 +23,7 @@ def ask(pids: Sequence[int], number: int) -> None:
                 os.kill(pid, number)
 
 
-def wait_for_files(paths: Sequence[Path], within_s: float, pump: Callable[[], None]) -> list[Path]:
+def wait_for_files(paths: Sequence[Path], within_s: float, pump: Callable[[], object]) -> list[Path]:
     """Those of ``paths`` that exist, once all do or time is up. ``pump`` blocks a moment and handles what arrives."""
     until = time.monotonic() + within_s
     while True:
@@ -34,7 +34,7 @@ def wait_for_files(paths: Sequence[Path], within_s: float, pump: Callable[[], No
 
 
 def collect(folder: Path, pids: Sequence[int], roles: Mapping[int, str], output: Output,
-            pump: Callable[[], None]) -> str:
+            pump: Callable[[], object]) -> str:
     """The stacks of ``pids`` as text, a paragraph a process."""
     pids = [pid for pid in pids if tree.catches(pid, STACKS_SIGNAL)]
     ask(pids, STACKS_SIGNAL)
@@ -51,7 +51,7 @@ def collect(folder: Path, pids: Sequence[int], roles: Mapping[int, str], output:
     return "\n".join(parts)
 
 
-def _dump(pid: int, output: Output, pump: Callable[[], None]) -> str:
+def _dump(pid: int, output: Output, pump: Callable[[], object]) -> str:
     """faulthandler writes to the target's standard error: what comes from here on is not its log."""
     mark = output.total
     ask([pid], DUMP_SIGNAL)

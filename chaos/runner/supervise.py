@@ -20,17 +20,19 @@ from chaos.model import Expectation, Holding, Notice, Observation, Process, Sent
 from chaos.runner import held, stacks, tree, wire
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
-from chaos.runner.launch import CannotStart, Cold, Launch, WardenGone, Warm
+from chaos.runner.launch import CannotStart, Cold, Launch, Warm
 from chaos.runner.output import Output
 from chaos.runner.request import Request
 from chaos.runner.serving import Serving
-from chaos.runner.zygote import NotWarm, Zygote
+from chaos.runner.zygote import NotWarm, Warden, WardenGone
 from chaos.secrets import leaks, masked
 
 __all__ = ["CannotStart", "WardenGone", "become_subreaper", "supervise"]
 
 TICK_S = 0.03
 """How often the tree is looked at: 1 to 2 ms of work for a small tree."""
+IDLE_TICK_S = 0.15
+"""How often while it waits. What it does then wakes us, or is seen a little later: looks at many that wait add up."""
 PR_SET_CHILD_SUBREAPER = 36
 PROBE_AGAIN_S = 0.4
 LEARN_WITHIN_S = 1.0
@@ -46,13 +48,13 @@ def become_subreaper() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
-def supervise(request: Request, zygote: Zygote | NotWarm, tell_idle: Callable[[bool], None]) -> Observation:
-    """Run the case, forked from ``zygote`` or executed, and return what was seen. ``tell_idle`` hears whenever the tree
+def supervise(request: Request, warden: Warden | NotWarm, tell_idle: Callable[[bool], None]) -> Observation:
+    """Run the case, forked by ``warden`` or executed, and return what was seen. ``tell_idle`` hears whenever the tree
     begins or ends to wait. Never raises for anything that the target does; `CannotStart` and `WardenGone` say why there
     is nothing to see."""
     become_subreaper()
     with Run(request, tell_idle) as run:
-        run.start(zygote)
+        run.start(warden)
         run.watch()
         return run.observation()
 
@@ -100,14 +102,14 @@ class Run:
                  trace: TracebackType | None) -> None:
         self.exits.close()
 
-    def start(self, zygote: Zygote | NotWarm) -> None:
+    def start(self, warden: Warden | NotWarm) -> None:
         """Start the launcher as an operator's supervisor does: a session of its own, no terminal, one output stream."""
         self.reader, writer = os.pipe2(os.O_CLOEXEC)
         self.exits.callback(os.close, self.reader)
         os.set_blocking(self.reader, False)
         self.selector.register(self.reader, selectors.EVENT_READ, self.read_output)
         try:
-            self.launch = self._launched(zygote, writer)
+            self.launch = self._launched(warden, writer)
         finally:
             os.close(writer)
         self.facts.root_pid = self.launch.pid
@@ -116,19 +118,15 @@ class Run:
         self.exits.callback(os.close, pidfd)
         self.selector.register(pidfd, selectors.EVENT_READ, self.look_at_root)
 
-    def _launched(self, zygote: Zygote | NotWarm, writer: int) -> Launch:
-        if isinstance(zygote, Zygote):
-            try:
-                warm = Warm(self.folder, writer, zygote)
-            except NotWarm as reason:
-                zygote = reason
-            else:
-                self.started_as = "warm"
-                self.output.add(zygote.preface)
-                self.facts.began = time.monotonic()
-                warm.go()
-                return warm
-        self.started_as = f"cold: {zygote}" if str(zygote) else "cold"
+    def _launched(self, warden: Warden | NotWarm, writer: int) -> Launch:
+        if isinstance(warden, Warden):
+            self.started_as = "warm"
+            self.output.add(warden.zygote.preface)
+            warm = Warm(self.folder, writer, warden)
+            self.facts.began = time.monotonic()
+            warm.go()
+            return warm
+        self.started_as = f"cold: {warden}" if str(warden) else "cold"
         self.facts.began = time.monotonic()
         return Cold(self.folder, writer)
 
@@ -170,10 +168,12 @@ class Run:
             if result is not None:
                 self.facts.note_end(result, self.now())
 
-    def pump(self, within_s: float = TICK_S) -> None:
-        """Wait a moment for whatever comes, and handle it."""
-        for key, _ in self.selector.select(within_s):
+    def pump(self, within_s: float = TICK_S) -> bool:
+        """Wait a moment for whatever comes, and handle it: whether anything came."""
+        ready = self.selector.select(within_s)
+        for key, _ in ready:
             key.data()
+        return bool(ready)
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -193,10 +193,11 @@ class Run:
         """Until the launcher ended, was served and stopped, or ran out of time; then what it left behind."""
         next_look = 0.0
         while not self.stopped_watching:
-            self.pump()
-            if self.now() >= next_look:
+            tick_s = IDLE_TICK_S if self.idle else TICK_S
+            something = self.pump(tick_s)
+            if something and self.idle or self.now() >= next_look:
                 self.look()
-                next_look = self.now() + TICK_S
+                next_look = self.now() + (IDLE_TICK_S if self.idle else TICK_S)
             self._step()
         if self.facts.ending is None:
             self._look_closely()

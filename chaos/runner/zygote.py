@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -23,11 +24,16 @@ from chaos.runner.folder import Folder
 from chaos.runner.request import Request
 
 IMPORT_WITHIN_S = 30.0
+ANSWER_WITHIN_S = 8.0
 MOST_ZYGOTES = 3
 """Kept by one supervisor at a time, about 60 to 130 MB each: a plan runs through its variants one after the other."""
 TRIES = 3
 """A module that logs while it is imported is left to the case itself: so often the imports are begun again without it."""
 _DIGITS = re.compile(rb"\d+")
+
+
+class WardenGone(Exception):
+    """The process that holds the case does not answer: nothing that is seen from here on can be trusted."""
 
 
 class NotWarm(Exception):
@@ -47,6 +53,7 @@ class Zygote:
                         encoding="utf-8", errors="surrogateescape")
         self.early: Counter[str] = Counter()
         self.preface = b""
+        self.free: list[Warden] = []
         asked, self._control = os.pipe2(os.O_CLOEXEC)
         self._answers, answered = os.pipe2(os.O_CLOEXEC)
         self._output, output = os.pipe2(os.O_CLOEXEC)
@@ -56,7 +63,7 @@ class Zygote:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             env=folder.environment(), start_new_session=True, pass_fds=(asked, answered))
         except OSError as error:
-            self._close_channels()
+            self.close_channels()
             raise NotWarm(f"{argv[0]} cannot be executed: {error.strerror or error}") from None
         finally:
             for fd in (asked, answered, output):
@@ -95,22 +102,66 @@ class Zygote:
             printed += os.read(self._output, 1 << 20)
         return [line.split("\t") for line in told.decode("utf-8", "replace").splitlines()], printed
 
-    def fork(self, folder: str) -> None:
-        """Ask for a fresh start in ``folder``; its warden reports there. Raises `NotWarm` when nobody is there to ask."""
+    def free_warden(self, folder: Path) -> Warden:
+        """One that holds no case: one that is left over, or a new one, whose channels are made in ``folder``."""
+        if self.free:
+            return self.free.pop()
+        warden = Warden(self, folder)
         try:
-            os.write(self._control, os.fsencode(folder) + b"\n")
+            os.write(self._control, os.fsencode(str(folder)) + b"\n")
         except BrokenPipeError:
+            warden.close()
             raise NotWarm("the process to fork from is gone") from None
+        return warden
 
     def close(self) -> None:
-        self._close_channels()
+        for warden in self.free:
+            warden.close()
+        self.close_channels()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def _close_channels(self) -> None:
+    def close_channels(self) -> None:
         for fd in (self._control, self._answers, self._output):
             os.close(fd)
+
+
+class Warden:
+    """A process that forks one case after the other and is the sub-reaper of what is below it: its channels.
+
+    Made by the host, used by the supervisor of a case, which has them from its fork.
+    """
+
+    def __init__(self, zygote: Zygote, folder: Path) -> None:
+        self.zygote = zygote
+        self._folder = folder
+        folder.mkdir()
+        for name in ("ask", "told"):
+            os.mkfifo(folder / name, 0o600)
+        self._ask = os.open(folder / "ask", os.O_RDWR | os.O_CLOEXEC)
+        self._told = os.open(folder / "told", os.O_RDWR | os.O_CLOEXEC)
+        self._partial = b""
+
+    def asked(self, text: str, within_s: float = ANSWER_WITHIN_S) -> str:
+        """Its answer to one request (see inside/_chaos_zygote.py). Raises `WardenGone`."""
+        os.write(self._ask, os.fsencode(text) + b"\n")
+        until = time.monotonic() + within_s
+        while b"\n" not in self._partial:
+            if not select.select([self._told], [], [], max(0.0, until - time.monotonic()))[0]:
+                raise WardenGone(f"no answer to {text!r} within {within_s:.0f} s")
+            self._partial += os.read(self._told, 4096)
+        line, _, self._partial = self._partial.partition(b"\n")
+        return line.decode()
+
+    def close(self) -> None:
+        """It ends what is below it, and goes."""
+        self.close_channels()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def close_channels(self) -> None:
+        os.close(self._ask)
+        os.close(self._told)
 
 
 class Zygotes:
@@ -118,12 +169,38 @@ class Zygotes:
 
     def __init__(self) -> None:
         self._kept: dict[str, Zygote | str] = {}
+        self._wardens: set[Warden] = set()
+        self._count = 0
 
     def pids(self) -> frozenset[int]:
         return frozenset(one.process.pid for one in self._kept.values() if isinstance(one, Zygote))
 
-    def fitting(self, request: Request) -> Zygote:
-        """A process from which the case can be forked. Raises `NotWarm` with the reason if there is none."""
+    def warden(self, request: Request) -> Warden:
+        """A process that forks the case. Raises `NotWarm` with the reason if there is none."""
+        zygote = self._fitting(request)
+        self._count += 1
+        warden = zygote.free_warden(Path(os.path.dirname(request.folder), f"warden-{self._count}"))
+        self._wardens.add(warden)
+        return warden
+
+    def keep_only(self, warden: Warden | None) -> None:
+        """In a forked supervisor: the channels to all others belong to the host alone, or nobody would see it end."""
+        for one in self._wardens:
+            if one is not warden:
+                one.close_channels()
+        for zygote in self._kept.values():
+            if isinstance(zygote, Zygote):
+                zygote.close_channels()
+
+    def give_back(self, warden: Warden, *, in_order: bool) -> None:
+        """Its case is over; ``in_order``: it can have another one."""
+        if in_order and warden.zygote in self._kept.values():
+            warden.zygote.free.append(warden)
+        else:
+            self._wardens.discard(warden)
+            warden.close()
+
+    def _fitting(self, request: Request) -> Zygote:
         if not request.ahead:
             raise NotWarm(request.cold_because)
         key = key_of(request)
@@ -150,6 +227,7 @@ class Zygotes:
     def _forget(self, key: str) -> None:
         one = self._kept.pop(key, None)
         if isinstance(one, Zygote):
+            self._wardens -= set(one.free)
             one.close()
 
     def close(self) -> None:
