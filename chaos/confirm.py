@@ -10,8 +10,8 @@ from chaos.model import Case, Grade, Judged, Observation, Outcome, Phase, Verdic
 
 SHARE = 40
 """One passing case in so many is run cold as well."""
-_SAME = {Outcome.HANG_PROVEN: Outcome.HANG_SUSPECTED}
-"""Two words for one thing that happened: whether it could be proven depends on more than the target."""
+_SAME = {Outcome.HANG_PROVEN: Outcome.HANG_SUSPECTED, Outcome.DEGRADED: Outcome.HANG_SUSPECTED}
+"""Words for one thing that happened, it stays and does not serve: which one it is depends on whether that could be proven."""
 
 
 def is_warm(seen: Observation) -> bool:

@@ -217,6 +217,20 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Why a tree can never go on by itself: ``kind`` is ``tree``, ``part``, ``late`` (nothing can happen before the
+    deadline), ``role`` (a process that is owed will never be started) or ``stopped``; ``text``: lines that an operator
+    understands; ``not_before_s``: the earliest moment at which anything can happen, None never; ``assumption``: what it
+    stands on. See docs/decisions/0007."""
+
+    kind: str
+    at_s: float
+    text: str
+    assumption: str = "nobody sends it a signal"
+    not_before_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Peak:
     """The most that the tree used at one time, over all its processes."""
 
@@ -264,7 +278,8 @@ class Observation:
     """Facts about one run; ``*_s`` are seconds after exec unless they name a length of time. No judgement.
 
     ``stopped_watching``: why chaos ended the run: ``ended`` (the launcher did), ``served`` (it served and was stopped),
-    ``deadline``, ``grace`` (told to stop and did not), ``interrupted`` or ``broken`` (chaos's own fault, with ``harness``
+    ``deadline``, ``grace`` (told to stop and did not), ``proof`` (it cannot go on by itself), ``respawn`` (its workers die
+    the same death again and again), ``interrupted`` or ``broken`` (chaos's own fault, with ``harness``
     saying what).
     ``served_s``: when every expected process had started and answered; None: never. ``ready_s``: first READY=1.
     ``stop_sent_s``: when chaos asked it to stop (SIGTERM after serving); None: it never did.
@@ -294,6 +309,7 @@ class Observation:
     cpu_share: float | None = None
     output: str = ""
     stacks: str = ""
+    proof: Proof | None = None
     leaks: tuple[str, ...] = ()
     calls: tuple[tuple[str, str], ...] = ()
     """Traced calls (sites ``CALLER,CALLEE``) and the exception that each callee names, "" where it names none."""

@@ -60,7 +60,7 @@ _LAST_RETRY_SHARE = 1 / 3
 
 
 def outcome_of(case: Case, seen: Observation) -> Outcome:
-    """The one outcome of a run. ``hang-proven`` needs a proof, which an observation does not hold yet."""
+    """The one outcome of a run."""
     if seen.harness or seen.stopped_watching in ("broken", "interrupted"):
         return Outcome.HARNESS_ERROR
     if unfired(case, seen):
@@ -95,16 +95,21 @@ def what_happened(case: Case, seen: Observation) -> Outcome:
 
 
 def _still_running(case: Case, seen: Observation) -> Outcome:
-    """The order is from the most to the least specific: a respawn loop also burns processor time, and half serves."""
+    """The order is from the most to the least specific: a respawn loop also burns processor time, and half serves. What is
+    proven to hang is not called degraded because it said READY=1: nobody of it serves, and nobody ever will.
+    """
+    hang = Outcome.HANG_SUSPECTED if seen.proof is None else Outcome.HANG_PROVEN
     if seen.served_s is not None:
-        return Outcome.HANG_SUSPECTED if asked_to_stop_s(case, seen) is not None else _served(case, seen)
+        return hang if asked_to_stop_s(case, seen) is not None else _served(case, seen)
     if respawned(seen):
         return Outcome.RESPAWN_LOOP
     if retried(case, seen):
         return Outcome.RETRY_LOOP
-    if seen.cpu_share is not None and seen.cpu_share >= BUSY:
+    if seen.proof is None and seen.cpu_share is not None and seen.cpu_share >= BUSY:
         return Outcome.LIVELOCK
-    return Outcome.DEGRADED if seen.ready_s is not None or started_and_alive(seen) else Outcome.HANG_SUSPECTED
+    if seen.proof is not None and not started_and_alive(seen):
+        return Outcome.HANG_PROVEN
+    return Outcome.DEGRADED if seen.ready_s is not None or started_and_alive(seen) else hang
 
 
 def _served(case: Case, seen: Observation) -> Outcome:

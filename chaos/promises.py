@@ -24,6 +24,7 @@ from chaos.model import (
     Peak,
     Phase,
     Process,
+    Proof,
     StillRunning,
 )
 from chaos.outcomes import (
@@ -244,7 +245,7 @@ def same_on_both_backends(a: Judged, b: Judged) -> Broken | None:
     first, second = a.verdict.outcome, b.verdict.outcome
     if first is second or first in silent or second in silent:
         return None
-    if _phase(a) is not _phase(b) or _serves_itself(a) is not _serves_itself(b):
+    if _phase(a) is not _phase(b) or _serves_itself(a) is not _serves_itself(b) or _is_counted(a.case):
         return None
     return Broken(SAME_ON_BOTH_BACKENDS, f"{first} under {a.case.backend}, {second} under {b.case.backend}")
 
@@ -261,6 +262,13 @@ def _serves_itself(judged: Judged) -> bool:
     general = any((fault.site.startswith(_GENERAL_SITES) or fault.action == "limit") and fault.role != "worker"
                   for fault in judged.case.faults)
     return general and "parent" in judged.seen.expected.serving_roles
+
+
+def _is_counted(case: Case) -> bool:
+    """Whether it is the n-th thread, timer or submit that fails: that is another one on the other backend. The first
+    submit is, too: to the pool of the RPC server here, to that of a timer there."""
+    return any(fault.site.startswith("executor.") or (fault.site.startswith(_GENERAL_SITES) and fault.hits.first > 1)
+               for fault in case.faults)
 
 
 _GENERAL_SITES = ("thread.", "greenthread.", "executor.", "timer.", "process.")
@@ -295,6 +303,8 @@ def _owes_notice(case: Case, seen: Observation) -> bool:
 
 def _overstayed(seen: Observation, asked_s: float) -> Broken | None:
     took = seen.elapsed_s - asked_s
+    if seen.proof is not None and isinstance(seen.ending, StillRunning):
+        return Broken("stops-when-told", f"told to stop {seconds(asked_s)} after exec, it never will: {_proven(seen.proof)}")
     if took < seen.limits.grace_s and seen.stopped_watching != "grace":
         return None
     still = "still runs" if isinstance(seen.ending, StillRunning) else "ended only"
@@ -353,8 +363,14 @@ def _doing(case: Case, seen: Observation) -> str:
         return f"it replaces workers that die before they are ready ({_count(dead_before_ready(seen), 'death')})"
     if firings := retried(case, seen):
         return f"pid {firings[-1].pid} retries, {len(firings)} times so far"
+    if seen.proof is not None:
+        return f"{_strength(seen)}; {_proven(seen.proof)}"
     used = "" if seen.cpu_share is None else f", {seen.cpu_share:.2g} processors busy"
     return _strength(seen) + used
+
+
+def _proven(proof: Proof) -> str:
+    return f"proven at {seconds(proof.at_s)}: {proof.text.strip().splitlines()[0] if proof.text.strip() else proof.kind}"
 
 
 def _strength(seen: Observation) -> str:

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CHAOS = ROOT / "chaos"
 
+PROOF = ("answers", "candidate", "decide", "ends", "known", "procfs", "scene", "standing", "syscalls", "values", "words")
 RUNNER = {"runner.pool", "runner.request"}
 REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document", "report.explain", "report.filereport",
           "report.findings", "report.html", "report.journal", "report.jsonfile", "report.junit", "report.matrix",
@@ -51,9 +52,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.facts": {"model", "runner.tree", "runner.wire"},
     "runner.serving": {"model", "runner.facts", "runner.request"},
     "runner.stacks": {"runner.output", "runner.tree"},
+    "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
     "runner.supervise": {"model", "runner.facts", "runner.folder", "runner.held", "runner.launch", "runner.output",
-                         "runner.request", "runner.serving", "runner.stacks", "runner.tree", "runner.wire", "runner.zygote",
-                         "secrets"},
+                         "runner.proof.prover", "runner.request", "runner.serving", "runner.stacks", "runner.tree", "runner.wire",
+                         "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # the whole way through, as events
@@ -119,7 +121,7 @@ INSIDE_MAY_IMPORT_LATER = {
     # Only inside a function, where the target has loaded it itself, or chaos asked for a look into a running process.
     "_chaos_look": {"eventlet", "oslo_messaging"},
     # ``freeze`` blocks without giving the interpreter's lock away (ctypes); ``preload`` and ``twice`` import what they do.
-    "_chaos_effects": {"ctypes", "eventlet", "ssl", "threading"},
+    "_chaos_effects": {"_socket", "ctypes", "eventlet", "ssl", "threading"},
     # The way out of a process that may not open a file any more: only where a limit fires.
     "_chaos_agent": {"fcntl"},
     # The warden of a case becomes a sub-reaper, after it has forked the case.

@@ -45,9 +45,17 @@ def story(judged: Judged, *, width: int = WIDTH) -> list[str]:
         _section("processes", process_tree(seen.processes, seen.leftovers), width, hang=8),
         _section("left behind", left_behind(seen), width, hang=4),
         _section(log_title(seen), log_excerpt(seen), width, hang=6),
+        _section(*_proof(seen), width, hang=4),
         _section("stacks", _middle_cut(clean_lines(seen.stacks), STACK_LINES, 0), width, hang=8),
     ]
     return [line for part in parts if part for line in ("", *part)][1:]
+
+
+def _proof(seen: Observation) -> tuple[str, list[str]]:
+    """Why it cannot go on by itself, and what that stands on."""
+    if seen.proof is None:
+        return "", []
+    return f"proof ({seen.proof.kind}), if {seen.proof.assumption}", clean_lines(seen.proof.text)
 
 
 def _section(title: str, lines: Sequence[str], width: int, *, hang: int) -> list[str]:

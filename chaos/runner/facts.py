@@ -201,9 +201,31 @@ class Facts:
         listening, answered = self.pids_at("listening"), self.pids_at("answered")
         return {pid for pid in self.pids_at("service started") if pid not in listening or pid in answered}
 
+    @property
+    def last_started_s(self) -> float:
+        """When the latest service started; 0.0: none has."""
+        return max((mile.at_s for mile in self.milestones if mile.name == "service started"), default=0.0)
+
     def unanswered(self) -> set[int]:
         """Processes whose RPC server listens and whose service has started, but that have not answered a call yet."""
         return self.pids_at("listening") & self.pids_at("service started") - self.pids_at("answered")
+
+    @property
+    def same_deaths(self) -> int:
+        """How many workers in a row, up to now, died the same death before their service had started: they had come as far
+        and had met the same faults."""
+        started = {mile.pid for mile in self.milestones if mile.name in ("service started", "answered")}
+        dead = sorted((one for one in self.processes.values() if one.role.startswith("worker") and one.gone_s is not None),
+                      key=lambda one: one.gone_s or 0.0)
+        fates = [None if one.pid in started else self._fate(one.pid) for one in dead]
+        count = 0
+        while count < len(fates) and fates[-1 - count] is not None and fates[-1 - count] == fates[-1]:
+            count += 1
+        return count
+
+    def _fate(self, pid: int) -> tuple[frozenset[str], frozenset[tuple[int, str]]]:
+        return (frozenset(mile.name for mile in self.milestones if mile.pid == pid),
+                frozenset((firing.index, firing.site) for firing in self.fired if firing.pid == pid))
 
     @property
     def has_services(self) -> bool:

@@ -35,6 +35,22 @@ class Serving:
             return ready_s is not None and now_s >= ready_s + AT_ITS_WORD_S and self._stands(expected.standing)
         return len(serving) >= expected.servers and (ready_s is not None or not expected.notifies)
 
+    def owed(self) -> set[str]:
+        """The roles that have something before them: to serve, to say READY=1, or to end once they were told to. None where
+        all is done and only watched for a while: a service that is idle is as quiet as one that hangs."""
+        facts, expected = self.facts, self.expected
+        if facts.stop_sent_s is not None:
+            return {"parent", *(facts.roles.get(one.pid, "") for one in facts.alive)} - {""}
+        mute = any(word.startswith("notify.") for word in self.request.given)
+        wanted = expected.servers if expected else self.request.case.workers
+        if (expected is None or not wanted) and facts.ready_s is not None:
+            return set()
+        if (expected is None or mute) and len(facts.serving()) >= wanted:
+            return set()
+        there = {facts.roles.get(pid, "") for pid in facts.serving()}
+        missing = set(self.expected.serving_roles if self.expected else ()) - there
+        return missing or {"parent"}
+
     def _stands(self, wanted: Peak) -> bool:
         """Whether as many processes and threads are there as a good start always had. Idle pools are not: see _learns."""
         standing = self.facts.standing

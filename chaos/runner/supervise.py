@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from chaos.model import Expectation, Holding, Notice, Observation, Process, SentSignal, StillRunning
+from chaos.model import Expectation, Holding, Notice, Observation, Process, Proof, SentSignal, StillRunning
 from chaos.runner import held, stacks, tree, wire
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
 from chaos.runner.launch import CannotStart, Cold, Launch, Warm
 from chaos.runner.output import Output
+from chaos.runner.proof.prover import STATE_SIGNAL, Prover
 from chaos.runner.request import Request
 from chaos.runner.serving import Serving
 from chaos.runner.zygote import NotWarm, Warden, WardenGone
@@ -35,7 +36,10 @@ IDLE_TICK_S = 0.15
 """How often while it waits. What it does then wakes us, or is seen a little later: looks at many that wait add up."""
 PR_SET_CHILD_SUBREAPER = 36
 PROBE_AGAIN_S = 0.4
+PROBE_UNANNOUNCED_S = 1.0
 LEARN_WITHIN_S = 1.0
+SAME_DEATHS = 8
+"""So many workers in a row that die the same death before they are ready: it goes on like that."""
 IDLE_S = 0.3
 """A tree that has used no processor for so long waits for something: another case may run meanwhile."""
 READS_AT_A_TIME = 64
@@ -78,6 +82,8 @@ class Run:
         self.belongings = held.Belongings(spoken, self.folder.path)
         self.output = Output()
         self.stacks = ""
+        self.prover: Prover | None = None
+        self.proof: Proof | None = None
         self.ahead: tuple[str, ...] = ()
         self.still_running = False
         self.asked: dict[int, float] = {}
@@ -123,12 +129,18 @@ class Run:
             self.started_as = "warm"
             self.output.add(warden.zygote.preface)
             warm = Warm(self.folder, writer, warden)
-            self.facts.began = time.monotonic()
+            self._begin(warm.above, frozenset({warm.above, warden.zygote.process.pid}))
             warm.go()
             return warm
         self.started_as = f"cold: {warden}" if str(warden) else "cold"
-        self.facts.began = time.monotonic()
+        self._begin(os.getpid(), frozenset())
         return Cold(self.folder, writer)
+
+    def _begin(self, above: int, ours: frozenset[int]) -> None:
+        """The start is now. The tree will be below ``above``; ``ours`` are no part of it."""
+        self.facts.began = time.monotonic()
+        self.prover = Prover(self.folder.path, lambda pid: os.kill(pid, STATE_SIGNAL), self.facts.began,
+                             above=above, ours=ours)
 
     def now(self) -> float:
         return time.monotonic() - self.facts.began
@@ -195,7 +207,7 @@ class Run:
         while not self.stopped_watching:
             tick_s = IDLE_TICK_S if self.idle else TICK_S
             something = self.pump(tick_s)
-            if something and self.idle or self.now() >= next_look:
+            if (something and self.idle) or self.now() >= next_look:
                 self.look()
                 next_look = self.now() + (IDLE_TICK_S if self.idle else TICK_S)
             self._step()
@@ -210,8 +222,10 @@ class Run:
             self._drain()
             self.stopped_watching = "served" if facts.stop_sent_s is not None else "ended"
         elif facts.stop_sent_s is not None:
-            if self.now() > facts.stop_sent_s + self.request.limits.grace_s:
+            if self.now() > self._limit_s():
                 self.stopped_watching = "grace"
+            elif self._is_proven():
+                self.stopped_watching = "proof"
         elif self.serving.serves(self.now()):
             self._learn()
             facts.served_s = self.now()
@@ -219,16 +233,48 @@ class Run:
             self._send(facts.root_pid, signal.SIGTERM, "it serves: stop it")
         elif self.now() > self._limit_s():
             self.stopped_watching = "deadline"
+        elif facts.same_deaths >= SAME_DEATHS:
+            self.stopped_watching = "respawn"
+        elif self._is_proven():
+            self.stopped_watching = "proof"
         else:
             self._probe()
 
     def _limit_s(self) -> float:
-        limits, fired = self.request.limits, self.facts.fired
-        return fired[0].at_s + limits.deadline_s if fired else limits.boot_s
+        limits, facts = self.request.limits, self.facts
+        if facts.stop_sent_s is not None:
+            return facts.stop_sent_s + limits.grace_s
+        return facts.fired[0].at_s + limits.deadline_s if facts.fired else limits.boot_s
+
+    def _is_proven(self) -> bool:
+        """Whether it is proven that what is owed will never come. What came while that was looked at is read first."""
+        assert self.prover is not None
+        facts, owed = self.facts, self.serving.owed()
+        if not owed:
+            return False
+        roles = {**dict.fromkeys((one.pid for one in facts.alive), ""),
+                 **{pid: role for pid, role in facts.roles.items() if facts.is_alive(pid)}}
+        proof = self.prover.look(roles, owed, self._limit_s())
+        if proof is None:
+            return False
+        self._drain()
+        self.look_at_root()
+        if facts.ending is not None or (facts.stop_sent_s is None and self.serving.serves(self.now())):
+            return False
+        self.proof = proof
+        return True
 
     def _probe(self) -> None:
-        """Ask each process that started its service for a real RPC call, again until it answers."""
-        for pid in self.facts.unanswered():
+        """Ask each process that started its service for a real RPC call, again until it answers.
+
+        Where a good start says READY=1 not before that, or the call would meet a fault that was meant for a call of the
+        launcher's own.
+        """
+        expected, facts = self.serving.expected, self.facts
+        if expected is not None and expected.notifies and facts.ready_s is None \
+                and self.now() < facts.last_started_s + PROBE_UNANNOUNCED_S:
+            return
+        for pid in facts.unanswered():
             if self.now() >= self.asked.get(pid, 0.0) and tree.catches(pid, stacks.PROBE_SIGNAL):
                 self.asked[pid] = self.now() + PROBE_AGAIN_S
                 stacks.ask([pid], stacks.PROBE_SIGNAL)
@@ -318,6 +364,7 @@ class Run:
             cpu_share=facts.cpu_share if self.still_running else None,
             output=self._masked(output),
             stacks=self._masked(self.stacks),
+            proof=self.proof and dataclasses.replace(self.proof, text=self._masked(self.proof.text)),
             calls=tuple(facts.calls.items()),
             means=tuple(dict.fromkeys(facts.means)),
             leaks=leaks(self._shown(output), self.request.secrets),

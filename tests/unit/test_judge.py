@@ -43,6 +43,7 @@ from chaos.model import (
     Observation,
     Outcome,
     Phase,
+    Proof,
     StillRunning,
     Verdict,
 )
@@ -56,6 +57,7 @@ TWO = Expectation(servers=2)
 BUSY = 0.5
 STARTED = ("service started", "started", "answered")
 LOOP = firings_at(0.5, 1.5, 4.5, 9.5)
+PROOF = Proof("tree", 0.9, "nothing can make the only process go on")
 GRACE = an_observation(ending=StillRunning(9.1), elapsed_s=9.1, stopped_watching="grace", cpu_share=0.9)
 
 OUTCOMES: list[tuple[str, Outcome, Case, Observation]] = [
@@ -91,6 +93,11 @@ OUTCOMES: list[tuple[str, Outcome, Case, Observation]] = [
     ("SIGSEGV", Outcome.KILLED, RAISED, an_early_end(Killed("SIGSEGV"), a_firing())),
     ("SIGSEGV after the stop", Outcome.KILLED, BASELINE, an_observation(ending=Killed("SIGSEGV"))),
     ("nothing happens", Outcome.HANG_SUSPECTED, RAISED, a_hang(a_firing())),
+    ("nothing can happen", Outcome.HANG_PROVEN, RAISED, a_hang(a_firing(), proof=PROOF)),
+    ("nothing can happen after READY=1", Outcome.HANG_PROVEN, RAISED, a_hang(a_firing(), proof=PROOF, ready_s=0.4)),
+    ("nothing can happen, and one serves", Outcome.DEGRADED, RAISED, a_hang(
+        a_firing(), proof=PROOF, expected=TWO, milestones=(a_start(),))),
+    ("told to stop, and nothing can happen", Outcome.HANG_PROVEN, BASELINE, replace(GRACE, proof=PROOF)),
     ("told to stop, and busy", Outcome.HANG_SUSPECTED, BASELINE, GRACE),
     ("busy", Outcome.LIVELOCK, RAISED, a_hang(a_firing(), cpu_share=BUSY)),
     ("not quite busy", Outcome.HANG_SUSPECTED, RAISED, a_hang(a_firing(), cpu_share=BUSY - 0.01)),
@@ -154,7 +161,7 @@ def test_from_what_breaks_something_for_a_while_a_start_recovers(action: str) ->
 
 
 def test_every_outcome_but_the_proven_hang_has_a_literal() -> None:
-    assert {row[1] for row in OUTCOMES} == set(Outcome) - {Outcome.HANG_PROVEN}
+    assert {row[1] for row in OUTCOMES} == set(Outcome)
 
 
 @pytest.mark.parametrize(("case", "seen"), [row[2:] for row in OUTCOMES], ids=[row[0] for row in OUTCOMES])

@@ -1,0 +1,61 @@
+"""Claims about the source of libraries, each bound to the very file that was read: what a loop does, who starts workers.
+
+The claim holds for a file with one of these digests and for no other. A new version is looked at by a person first.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+
+REACTS_TO_CHILDREN: Mapping[tuple[str, str], frozenset[str]] = {
+    # oslo.service 4.8.0: ``while self.running: waitpid(0, WNOHANG) or sleep(0.01)``. It changes nothing without a zombie,
+    # and ``running`` is changed by signals only.
+    ("oslo_service/backend/_eventlet/service.py", "_respawn_children"): frozenset({
+        "3657f515488f9a8cf8d77650686a4a690807dad19ec7dcc0db5752fba6e59ed2"}),
+}
+"""(end of the file's name, function that sleeps) to the files of which it is known that this loop only waits for children."""
+
+STARTS_WORKERS: Mapping[str, frozenset[str]] = {
+    # cotyledon 2.2.0: ``ServiceManager.run`` starts the only thread that ever starts a worker, and then waits for ever.
+    "cotyledon/_service_manager.py": frozenset({"fbc69e823232de654499b2b5409963637288a43cd46c09d5c09bcfc6420c8d15"}),
+}
+WAITS_FOR_EVER, ITS_SUPERVISOR = ("run", "_wait_forever"), "_child_supervisor_thread"
+
+
+def frame(line: str) -> tuple[str, str]:
+    """``/path/file.py:12 function`` to its file and its function."""
+    place, _, function = line.rpartition(" ")
+    return place.rpartition(":")[0], function
+
+
+def only_waits_for_children(stack: tuple[str, ...]) -> bool:
+    """Whether what this stack of a sleeping greenthread does next is known: to look for dead children, and sleep again."""
+    own = [line for line in stack if "/eventlet/" not in line]
+    if not own:
+        return False
+    path, function = frame(own[0])
+    return any(path.endswith(tail) and function == name and digest(path) in digests
+               for (tail, name), digests in REACTS_TO_CHILDREN.items())
+
+
+def has_lost_its_supervisor(main: int, stacks: Mapping[int, tuple[str, ...]]) -> bool:
+    """Whether this is a master that waits for signals while the thread that starts its workers is gone."""
+    frames = [frame(line) for line in stacks.get(main, ())]
+    manager = next((path for path, function in frames if function == WAITS_FOR_EVER[0]
+                    and path.endswith(tuple(STARTS_WORKERS))), "")
+    if not manager or not any(function == WAITS_FOR_EVER[1] for _, function in frames):
+        return False
+    if not any(manager.endswith(tail) and digest(manager) in digests for tail, digests in STARTS_WORKERS.items()):
+        return False
+    return not any(frame(line)[1] == ITS_SUPERVISOR for stack in stacks.values() for line in stack)
+
+
+@functools.cache
+def digest(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return ""

@@ -1,0 +1,226 @@
+"""Look at a tree again and again until it is proven that it cannot go on. Asks by a function that is given; never waits.
+
+One look in which nothing may happen by itself is a proof. Two are asked for, a while apart, so that a mistake in reading
+would have to be made twice; in between the processes are asked where they stand, because stacks make a proof readable,
+and because two things cannot be seen from outside: the timers of an eventlet hub, and whose an alarm is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+
+from chaos.model import Proof
+from chaos.runner.proof import answers as said
+from chaos.runner.proof import procfs
+from chaos.runner.proof.candidate import ROUNDS, Candidate, same_calls, without
+from chaos.runner.proof.decide import Scene, Verdict, decide, is_own
+from chaos.runner.proof.known import has_lost_its_supervisor
+from chaos.runner.proof.scene import Camera
+from chaos.runner.proof.values import Kind, Waker
+from chaos.runner.proof.words import role_text, text_of
+
+STATE_SIGNAL = 60
+"""See inside/_chaos_agent.py."""
+AGAIN_AFTER_S = 0.05
+FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.1, 2.0
+"""How soon one process is asked again, doubling: whoever is asked often is disturbed."""
+FIRST_PAUSE_S, LOOK_AGAIN_S = 0.02, 0.5
+"""Where nothing moves and nothing is proven: how soon that is looked at again, doubling. A tree with a loop in it stands
+still only between two rounds, and who is outside may go away."""
+MOST_TRIES = 12
+"""A tree with a loop in it stands still only between two rounds: how many looks may miss that moment."""
+TORN_TRIES = 3
+NEVER_ASK_IN = ("pause", "rt_sigsuspend", "rt_sigtimedwait")
+"""These end by any signal, so that asking would be the very event that the process waits for."""
+
+
+class Prover:
+    """One per run. ``folder``: where the processes write their answers; ``ask``: sends STATE_SIGNAL to a process;
+    ``began_s``: the moment of CLOCK_MONOTONIC from which ``now_s`` and ``until_s`` are counted; ``above``: the process of
+    which the tree is below (this one); ``ours``: processes below it that are not of the tree."""
+
+    def __init__(self, folder: Path, ask: Callable[[int], None], began_s: float = 0.0, *,
+                 above: int | None = None, ours: frozenset[int] = frozenset()) -> None:
+        self.folder = folder
+        self.ask = ask
+        self.began_s = began_s
+        self.camera = Camera(os.getpid() if above is None else above, ours)
+        self.candidate: Candidate | None = None
+        self.look_again_s = 0.0
+        self.pause_s = 0.0
+        self.unproven: frozenset[tuple[int, int]] = frozenset()
+        self.backoff_s: dict[int, float] = {}
+        self.ask_again_s: dict[int, float] = {}
+        self.torn: dict[int, int] = {}
+        self.without_hub: set[int] = set()
+        self.scene: Scene | None = None
+
+    # -- one look ----------------------------------------------------------------------------------------------------
+
+    def look(self, roles: Mapping[int, str], owes: Collection[str], until_s: float) -> Proof | None:
+        """Look at the processes ``roles`` (pid to role, "" where that is not known). ``owes``: the roles that have a
+        milestone before them; ``until_s``: the deadline. A proof, or None: it may go on, or it cannot be told."""
+        deadline_s = self.began_s + until_s
+        members, moved = self.camera.glance(roles)
+        candidate, now_s = self.candidate, procfs.now()
+        if candidate is not None:
+            self._take_answers(candidate)
+            moved -= candidate.excused(now_s)
+        living = [pid for pid, member in members.items() if not member.dead]
+        still = [pid for pid in living if moved.isdisjoint(task.tid for task in members[pid].tasks)]
+        if not still or (len(still) < len(living) and not any(roles.get(pid, "") in {*owes, "parent"} for pid in still)):
+            self.candidate = None
+            return None
+        switches = {task.tid: task.switches for pid in still for task in members[pid].tasks}
+        if candidate is None:
+            self._consider(switches, roles, owes, deadline_s)
+            return None
+        for tid in candidate.excused(now_s) & switches.keys():
+            candidate.expected[tid] = switches[tid]
+        if any(switches.get(tid) != count for tid, count in candidate.expected.items()):
+            self.candidate = None
+            return None
+        if candidate.verdict is not None:
+            return self._finish(candidate, roles, owes, deadline_s)
+        return self._conclude(candidate, roles, owes, deadline_s)
+
+    def _consider(self, switches: dict[int, int], roles: Mapping[int, str], owes: Collection[str], until_s: float) -> None:
+        """Something stands still: take the atomic snapshot, see what is proven by it, and ask for what is missing."""
+        now_s = procfs.now()
+        key = frozenset(switches.items())
+        if key == self.unproven and now_s < self.look_again_s:
+            return
+        self.pause_s = min(LOOK_AGAIN_S, 2 * self.pause_s) if key == self.unproven else FIRST_PAUSE_S
+        self.unproven, self.look_again_s = key, now_s + self.pause_s
+        scene = self.camera.take()
+        if scene is None:
+            return
+        self.scene = scene
+        candidate = Candidate(scene, now_s)
+        if decide(scene, until_s, roles, owes) is None:
+            self._ask(candidate, self._could_tell(scene, until_s, roles, owes))
+            if not candidate.asked:
+                return
+        self.candidate = candidate
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def _ask(self, candidate: Candidate, pids: Iterable[int]) -> None:
+        """Ask each Python of ``pids`` where it stands; by a signal, which a wait survives, but for a few."""
+        calls = {standing.tid: standing.call for standing in candidate.scene.standings}
+        now_s = procfs.now()
+        for pid in pids:
+            main = next((task for task in candidate.scene.members[pid].tasks if task.tid == pid), None)
+            deaf = main is None or main.state != "S" or calls.get(pid) in NEVER_ASK_IN \
+                or not main.caught >> (STATE_SIGNAL - 1) & 1 or main.blocked >> (STATE_SIGNAL - 1) & 1
+            if deaf or now_s < self.ask_again_s.get(pid, 0.0):
+                continue
+            self.backoff_s[pid] = min(LAST_BACKOFF_S, 2 * self.backoff_s.get(pid, FIRST_BACKOFF_S / 2))
+            self.ask_again_s[pid] = now_s + self.backoff_s[pid]
+            self._answer_file(pid).unlink(missing_ok=True)
+            with contextlib.suppress(ProcessLookupError):
+                self.ask(pid)
+                candidate.asked[pid] = procfs.now()
+
+    def _could_tell(self, scene: Scene, until_s: float, roles: Mapping[int, str], owes: Collection[str]) -> list[int]:
+        """The processes whose answers may complete a proof: a limit that may be an eventlet hub's own, an alarm that may
+        be somebody else's, or a parent that may have lost the thread that starts its workers."""
+        doubtful = {source.pid for source in scene.all_sources() if is_own(source, until_s) and (
+            source.waker is Waker.ALARM
+            or (source.waker is Waker.TIME and source.pid == source.tid and source.pid not in self.without_hub))}
+        if doubtful and decide(without(scene, doubtful), until_s, roles, owes) is not None:
+            return sorted(doubtful)
+        missing = _missing(scene, roles, owes)
+        return [pid for pid in scene.still if missing and roles.get(pid) == "parent" and scene.members[pid].children]
+
+    def _answer_file(self, pid: int) -> Path:
+        return self.folder / f"state.{pid}"
+
+    def _take_answers(self, candidate: Candidate) -> None:
+        for pid in candidate.asked.keys() - candidate.came_s.keys():
+            with contextlib.suppress(OSError), procfs.Memory(pid) as memory:
+                text = self._answer_file(pid).read_text(encoding="utf-8", errors="replace")
+                answer = said.parse(pid, text)
+                if answer is None:
+                    continue
+                candidate.take(answer, procfs.now(), memory)
+                if pid in candidate.answers and said.hub_of(answer, answer.main) is None:
+                    self.without_hub.add(pid)
+                if pid in candidate.torn() and self.torn.get(pid, 0) < TORN_TRIES:
+                    self.torn[pid] = self.torn.get(pid, 0) + 1
+                    self.ask_again_s[pid] = 0.0
+
+    # -- concluding --------------------------------------------------------------------------------------------------
+
+    def _conclude(self, candidate: Candidate, roles: Mapping[int, str], owes: Collection[str],
+                  until_s: float) -> Proof | None:
+        """Everything is as it was, and it was asked: a second snapshot must prove the same."""
+        if procfs.now() < candidate.settled_s() + AGAIN_AFTER_S:
+            return None
+        lost = self._lost_role(candidate, roles, owes)
+        if lost is not None:
+            return lost
+        first = decide(candidate.told(candidate.scene), until_s, roles, owes)
+        if first is None:
+            self.candidate = None
+            return None
+        looping = candidate.looping()
+        if any(self.camera.rounds.get(tid, 0) < ROUNDS for tid in looping):
+            return None
+        candidate.tries += 1
+        scene = self.camera.take()
+        if scene is None or not looping <= scene.still:
+            self.candidate = None if candidate.tries > MOST_TRIES else candidate
+            return None
+        second = decide(candidate.told(scene), until_s, roles, owes)
+        if second is None or not _agree(first, second) or not same_calls(candidate.scene, scene, first.pids, looping):
+            self.candidate = None
+            return None
+        self.candidate = candidate.again(scene, second, procfs.now())
+        self._ask(self.candidate, second.pids - candidate.asked.keys())
+        return None
+
+    def _finish(self, candidate: Candidate, roles: Mapping[int, str], owes: Collection[str], until_s: float) -> Proof | None:
+        """It is proven, and stacks were asked for. Answers that saw that very state may prove more than was seen outside."""
+        if procfs.now() < candidate.settled_s() and candidate.came_s.keys() != candidate.asked.keys():
+            return None
+        told = candidate.told(candidate.scene)
+        verdict = decide(told, until_s, roles, owes)
+        if verdict is None:
+            self.candidate = None
+            return None
+        return self._proof(candidate, told, verdict, roles, until_s)
+
+    def still_possible(self) -> tuple[str, ...]:
+        return ()
+
+    def _proof(self, candidate: Candidate, scene: Scene, verdict: Verdict, roles: Mapping[int, str],
+               until_s: float) -> Proof:
+        ident_of = {tid: ident for names in candidate.idents.values() for ident, tid in names.items()}
+        text = text_of(scene, verdict, roles, candidate.shown, until_s, ident_of)
+        not_before = None if verdict.not_before_s is None else round(verdict.not_before_s - self.began_s, 3)
+        return Proof(verdict.kind.value, round(procfs.now() - self.began_s, 4), text, not_before_s=not_before)
+
+    def _lost_role(self, candidate: Candidate, roles: Mapping[int, str], owes: Collection[str]) -> Proof | None:
+        """A parent that has no thread any more to start workers, and a worker that is not there."""
+        missing = _missing(candidate.scene, roles, owes)
+        for pid, answer in candidate.shown.items():
+            if missing and roles.get(pid) == "parent" and has_lost_its_supervisor(answer.main, answer.stacks):
+                text = role_text(pid, missing, answer.stacks[answer.main])
+                return Proof(Kind.ROLE.value, round(procfs.now() - self.began_s, 4), text)
+        return None
+
+
+def _agree(first: Verdict, second: Verdict) -> bool:
+    """Whether they prove the same: that a stranger's alarm, beyond the deadline, came or went makes no difference."""
+    kinds = {Kind.TREE: Kind.LATE}
+    return first.pids == second.pids and kinds.get(first.kind, first.kind) is kinds.get(second.kind, second.kind)
+
+
+def _missing(scene: Scene, roles: Mapping[int, str], owes: Collection[str]) -> list[str]:
+    """Workers that owe a milestone and are not there."""
+    there = {roles.get(pid, "") for pid in scene.living}
+    return sorted(role for role in owes if role.startswith("worker.") and role not in there)
