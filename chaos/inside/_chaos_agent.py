@@ -535,6 +535,8 @@ def _watch_spawns(module):
 
 def _listen_to_signals():
     import _signal
+    import atexit
+    atexit.register(_stop_listening)        # the first to register is the last to run
     import faulthandler
     for number, ask in ((STATE_SIGNAL, _ask_state), (PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)):
         if _signal.getsignal(number) == 0:      # SIG_DFL: never take a signal that somebody else took first
@@ -555,6 +557,14 @@ def _ask_state(number, frame):
         _chaos_look.write_state(where + "/state.%d" % posix.getpid(), frame, counters)
     except Exception:
         pass                    # no descriptor left, no memory: nothing of ours may reach what was interrupted
+
+
+def _stop_listening():
+    """An interpreter that ends gives its signals back their default, which is to die: a late question must not kill."""
+    import _signal
+    for number, ask in ((STATE_SIGNAL, _ask_state), (PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)):
+        if _signal.getsignal(number) is ask:
+            _signal.signal(number, _signal.SIG_IGN)
 
 
 def _ask_probe(number, frame):

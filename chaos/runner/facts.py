@@ -212,8 +212,8 @@ class Facts:
 
     @property
     def same_deaths(self) -> int:
-        """How many workers in a row, up to now, died the same death before their service had started: they had come as far
-        and had met the same faults."""
+        """How many workers in a row, up to now, died the same death before their service had started: each had met the same
+        faults and come as far. Not children that met no fault: a launcher may fork as many helpers as it likes."""
         started = {mile.pid for mile in self.milestones if mile.name in ("service started", "answered")}
         dead = sorted((one for one in self.processes.values() if one.role.startswith("worker") and one.gone_s is not None),
                       key=lambda one: one.gone_s or 0.0)
@@ -223,9 +223,9 @@ class Facts:
             count += 1
         return count
 
-    def _fate(self, pid: int) -> tuple[frozenset[str], frozenset[tuple[int, str]]]:
-        return (frozenset(mile.name for mile in self.milestones if mile.pid == pid),
-                frozenset((firing.index, firing.site) for firing in self.fired if firing.pid == pid))
+    def _fate(self, pid: int) -> tuple[frozenset[str], frozenset[tuple[int, str]]] | None:
+        met = frozenset((firing.index, firing.site) for firing in self.fired if firing.pid == pid)
+        return (frozenset(mile.name for mile in self.milestones if mile.pid == pid), met) if met else None
 
     @property
     def has_services(self) -> bool:

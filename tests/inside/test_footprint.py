@@ -219,3 +219,21 @@ def test_nothing_of_chaos_can_be_imported_in_the_target_by_the_agents_folder() -
     names = {path.stem for path in INSIDE.glob("*.py")} - {"__init__", "sitecustomize"}
     assert names
     assert all(name.startswith("_chaos_") for name in names)
+
+
+ASKED_TOO_LATE = """
+import os
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid()):
+        for number in (60, 61, 62):
+            kill(pid, number)
+late = Late()
+"""
+
+
+@EVERY_PYTHON
+def test_a_question_that_comes_while_the_interpreter_ends_does_not_kill(lab: Lab, python: str) -> None:
+    lab.arm()
+    one = lab.start(ASKED_TOO_LATE, python=python)
+    one.all_lines()
+    assert one.status() == 0

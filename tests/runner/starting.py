@@ -30,6 +30,11 @@ def for_ever():
     while True:
         signal.pause()
 
+def now_and_then():
+    """It waits for nobody, but it moves: nothing can be proven about it."""
+    while True:
+        time.sleep(0.05)
+
 note()
 '''
 SHORT = Limits(deadline_s=0.6, grace_s=0.6, boot_s=0.6, orphan_s=0.3)

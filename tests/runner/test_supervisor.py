@@ -33,9 +33,10 @@ def test_a_program_that_is_not_python_and_exits_at_once_is_seen_too(stage: Stage
 
 
 def test_a_launcher_that_hangs_is_watched_until_the_deadline(stage: Stage) -> None:
-    seen = stage.run("for_ever()")
+    seen = stage.run("now_and_then()")
     assert isinstance(seen.ending, StillRunning)
     assert seen.stopped_watching == "deadline"
+    assert seen.proof is None
     assert SHORT.boot_s <= seen.ending.after_s < 5
     assert [process.role for process in seen.processes] == ["parent"]
     assert seen.cpu_share is not None
@@ -99,15 +100,36 @@ def test_a_launcher_that_ignores_sigterm_is_watched_for_the_grace_time_and_kille
     assert "for_ever" in seen.stacks
 
 
+def test_a_launcher_that_can_never_go_on_is_not_watched_until_the_deadline(stage: Stage) -> None:
+    seen = stage.run("for_ever()", limits=LONG)
+    assert isinstance(seen.ending, StillRunning)
+    assert seen.stopped_watching == "proof"
+    assert seen.proof is not None
+    assert "pause" in seen.proof.text
+
+
+def test_workers_that_meet_their_fault_again_and_again_are_not_watched_until_the_deadline(stage: Stage) -> None:
+    fault = Fault("process.spawn", "raise", ("RuntimeError",), "worker")
+    seen = stage.run("""
+    import multiprocessing
+    while True:
+        if os.fork() == 0:
+            multiprocessing.Process().start()
+        os.wait()
+    """, fault, limits=LONG)
+    assert seen.stopped_watching == "respawn"
+    assert len({firing.pid for firing in seen.fired}) >= 8
+
+
 def test_a_launcher_that_never_says_ready_though_it_should_does_not_serve(stage: Stage) -> None:
-    seen = stage.run("for_ever()", expected=Expectation(servers=0, notifies=True))
+    seen = stage.run("now_and_then()", expected=Expectation(servers=0, notifies=True))
     assert seen.stopped_watching == "deadline"
     assert (seen.served_s, seen.signals) == (None, ())
 
 
 def test_time_counts_from_the_first_firing_once_there_is_one(stage: Stage) -> None:
     fault = Fault("process.fork", "delay", ("0",), None, Hits(1, 1))
-    seen = stage.run("os.fork() or os._exit(0); for_ever()", fault, limits=Limits(0.3, 0.3, 30.0, 0.3),
+    seen = stage.run("os.fork() or os._exit(0); now_and_then()", fault, limits=Limits(0.3, 0.3, 30.0, 0.3),
                      expected=Expectation(1))
     assert isinstance(seen.ending, StillRunning)
     assert 0.3 <= seen.ending.after_s - seen.fired[0].at_s < 10
