@@ -7,6 +7,7 @@ and ``oslo_service.service`` binds the backend when it is first imported, which 
 import argparse
 import enum
 import pickle
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -50,6 +51,18 @@ def prepare(backend: Backend) -> None:
     from oslo_service import backend as oslo_backend
 
     oslo_backend.init_backend(oslo_backend.BackendType(backend.value))
+
+
+def leave_parents_hub() -> None:
+    """Give a forked process a hub of its own, before it can wait for anything.
+
+    It inherits its parent's hub, with every greenthread and the same epoll descriptor. Should it wait for a lock or a
+    moment before oslo.service makes it a hub, those greenthreads would run in it too: take what was meant for the
+    parent, and end the parent's own waiting.
+    """
+    eventlet = sys.modules.get("eventlet")
+    if eventlet is not None and eventlet.patcher.is_monkey_patched("thread"):
+        eventlet.hubs.use_hub()
 
 
 def call_prepared(backend_name: str, pickled: bytes) -> Any:

@@ -55,7 +55,7 @@ def load(arguments: Sequence[str], conf: cfg.ConfigOpts = cfg.CONF) -> cfg.Confi
         if not end.code:
             raise
         raise ConfigError(_last_line(complaint.getvalue())) from None
-    except (cfg.Error, ValueError) as error:
+    except (cfg.Error, ValueError, IsADirectoryError, PermissionError) as error:  # oslo.config lets the last two out
         raise ConfigError(_last_line(str(error))) from None
     return conf
 
@@ -125,7 +125,7 @@ def worker_bound(cpus: int, open_files: int) -> Bound:
 
 def bounded_workers(conf: cfg.ConfigOpts) -> int:
     """Return how many workers to start, and log the bound with its reason."""
-    bound = worker_bound(len(os.sched_getaffinity(0)), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    bound = worker_bound(os.cpu_count() or 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     workers: int = min(conf.workers, bound.workers)
     level = logging.WARNING if workers < conf.workers else logging.INFO
     LOG.log(level, "workers: %d (asked %d, bound %d: %s)", workers, conf.workers, bound.workers, bound.reason)

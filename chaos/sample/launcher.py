@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from chaos.sample.redaction import Redactor
     from chaos.sample.startup import Watch
 
-IMPORTS_S = 8.0
-"""Half a second is normal, before the first option is read."""
+IMPORTS_S = 6.0
+"""Half a second is normal, before the first option is read; a busy machine needs three."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,14 +83,18 @@ def keep_standard_streams() -> None:
 
     A descriptor that is closed would be given to the next file that is opened, and get what is printed. A pipe that
     nobody reads would block the service at its next log line, so its lines get lost instead; by a description of our
-    own, for whoever shares the pipe keeps his as it is. A socket cannot be opened again, and stays.
+    own, for whoever shares the pipe keeps his as it is. A socket cannot be opened again, and is changed as it is: what
+    systemd gives belongs to this service alone.
     """
     while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(spare, True)
     os.close(spare)
     for stream in (1, 2):
-        with contextlib.suppress(OSError):
+        try:
             unblocked = os.open(f"/proc/self/fd/{stream}", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+        except OSError:
+            os.set_blocking(stream, False)
+        else:
             os.dup2(unblocked, stream)
             os.close(unblocked)
 
@@ -100,7 +104,8 @@ def refused(error: Exception) -> int:
     status = os.EX_CONFIG if isinstance(error, ConfigError) else os.EX_SOFTWARE
     cause = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
     now = time.strftime("%Y-%m-%d %H:%M:%S")
-    print(f"{now}.000 {os.getpid()} CRITICAL {__name__} [-] start failed: {cause}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a full disk must not change the status
+        print(f"{now}.000 {os.getpid()} CRITICAL {__name__} [-] start failed: {cause}", file=sys.stderr)
     return status
 
 

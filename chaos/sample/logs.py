@@ -34,7 +34,7 @@ def set_up(conf: cfg.ConfigOpts) -> Redactor:
     root = logging.getLogger()
     for handler in root.handlers:
         handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(FALLBACK_FORMAT), redact))
-    root.addHandler(LastError())
+    root.handlers.insert(0, LastError())  # first, for one that fails keeps those behind it from hearing of the error
     return redact
 
 

@@ -96,6 +96,7 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         if error is not None and not self._stopping:
             self._fail("service", error)
         self._stopping = True
+        self._lifeline.tell(Word.LEAVING)
         with self._failing("stop"):
             self._inner.stop()
 

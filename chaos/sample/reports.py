@@ -24,6 +24,7 @@ class Word(enum.Enum):
     BORN = "born"
     READY = "ready"
     FAILED = "failed"
+    LEAVING = "leaving"
     WAITING = "waiting"
     STOPPING = "stopping"
     ENDED = "ended"

@@ -13,6 +13,8 @@ from chaos.sample import inventory, placement
 
 LOG = logging.getLogger(__name__)
 
+PERIODIC_S = 60.0
+
 
 class SchedulerManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is not typed
     """Holds the inventory and answers requests from it."""
@@ -21,7 +23,7 @@ class SchedulerManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # os
         super().__init__(conf)
         self.hosts = inventory.generate(conf.inventory_seed, conf.inventory_hosts)
 
-    @periodic_task.periodic_task(spacing=60, run_immediately=True)  # type: ignore[untyped-decorator]
+    @periodic_task.periodic_task(spacing=PERIODIC_S, run_immediately=True)  # type: ignore[untyped-decorator]
     def refresh_hosts(self, context: Mapping[str, Any]) -> None:
         """Read the inventory again, as nova's scheduler discovers hosts again."""
         self.hosts = inventory.generate(self.conf.inventory_seed, self.conf.inventory_hosts)
@@ -68,7 +70,7 @@ class SchedulerService(service.Service):  # type: ignore[misc]  # oslo.service i
         server.start(override_pool_size=self.conf.rpc_threads)
         # Kept only now: oslo.messaging's stop() of a server whose start() did not end waits for that end for ever.
         self._transport, self._rpc_server = transport, server
-        self.tg.add_dynamic_timer(self._run_periodic_tasks, initial_delay=0, periodic_interval_max=60)
+        self.tg.add_dynamic_timer(self._run_periodic_tasks, initial_delay=0, periodic_interval_max=PERIODIC_S)
 
     def check_serving(self) -> None:
         """Return when this process has answered a real call of its own; the caller sees to the deadline.
@@ -90,5 +92,10 @@ class SchedulerService(service.Service):  # type: ignore[misc]  # oslo.service i
         super().stop(graceful)
 
     def _run_periodic_tasks(self) -> float:
-        idle_s: float = self.manager.run_periodic_tasks({})
+        """oslo.service ends a timer for good when its call raises; under eventlet a line in the log is all."""
+        idle_s = PERIODIC_S
+        try:
+            idle_s = self.manager.run_periodic_tasks({})
+        except Exception:
+            LOG.exception("the periodic tasks failed; they are tried again in %g s", idle_s)
         return idle_s

@@ -13,6 +13,7 @@ frozen itself).
 import contextlib
 import faulthandler
 import logging
+import math
 import multiprocessing.util
 import os
 import select
@@ -26,7 +27,7 @@ from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
-from chaos.sample import logs, processes
+from chaos.sample import concurrency, logs, processes
 from chaos.sample.concurrency import ConfigError
 from chaos.sample.exits import STOPPED_EARLY, Failure, in_one_line, status_of
 from chaos.sample.redaction import Redactor
@@ -47,6 +48,9 @@ SignalHandler = Callable[[int, FrameType | None], object]
 
 WATCH_LATER_S = 0.3
 """How much later than a worker's own deadline the watch's is; the timer in C is later by as much again."""
+
+SETTLE_S = 0.1
+"""What fails at once when all serve, in wait() for instance, was never up."""
 
 RESPAWN_EXTRA_S = 6.0
 """cotyledon naps five seconds before it replaces workers that died in quick succession."""
@@ -89,6 +93,9 @@ class Roll:
     def with_ready(self, pid: int) -> "Roll":
         return replace(self, workers=tuple(replace(w, ready=True) if w.pid == pid else w for w in self.workers))
 
+    def with_leaving(self, pid: int) -> "Roll":
+        return replace(self, workers=tuple(replace(w, ready=False) if w.pid == pid else w for w in self.workers))
+
     def without(self, gone: Worker) -> "Roll":
         return replace(self, workers=tuple(worker for worker in self.workers if worker != gone))
 
@@ -120,6 +127,7 @@ class Watch:
         self._inbox = Inbox(inbox)
         self._lifeline = Lifeline(self._pid, reports, life)
         self._serve_by = time.monotonic() + deadline_s
+        self._settled = math.inf
         self._until: float | None = self._serve_by + WATCH_LATER_S
         self._thread = threading.Thread(target=self._run, name="startup-watch", daemon=True)
 
@@ -160,6 +168,8 @@ class Watch:
         """Learn of SIGTERM beside the launcher's own handlers; from then on the stop has a deadline."""
         if hasattr(launcher, "handle_signal"):  # eventlet's launchers install theirs anew in every wait()
             launcher.handle_signal = self._listening(launcher.handle_signal)
+            # The one that forks hears a stop, and replaces the dead, only while its loop comes round.
+            self._tell_after_first(launcher, "_wait_child" if hasattr(launcher, "_wait_child") else "handle_signal")
         else:  # cotyledon's has installed them, and starts no worker before it waits
             self._launcher_waits = True
         launcher.stop = self._only_when_told(launcher.stop)
@@ -191,9 +201,20 @@ class Watch:
         def handle_signal() -> None:
             install()
             self._stand_beside()
-            self._lifeline.tell(Word.WAITING)
 
         return handle_signal
+
+    def _tell_after_first(self, launcher: Any, name: str) -> None:
+        """Tell the watch that the launcher waits, once its method has returned for the first time."""
+        method = getattr(launcher, name)
+
+        def telling() -> Any:
+            setattr(launcher, name, method)
+            answer = method()
+            self._lifeline.tell(Word.WAITING)
+            return answer
+
+        setattr(launcher, name, telling)
 
     def _only_when_told(self, stop_launcher: Callable[[], None]) -> Callable[[], None]:
         """oslo.service's threading launcher answers an error in its wait() by sending SIGTERM to itself and waiting for
@@ -231,14 +252,17 @@ class Watch:
             return
         try:
             os.close(self._life)
+            self._lifeline.born()  # before anything that can block: it ties this process to its parent
+            concurrency.leave_parents_hub()
             logs.renew_locks()
-            self._lifeline.born()
         except BaseException as error:
             self.fail("fork", error)
 
     def _run(self) -> None:
         while not self._launcher_ended:
             self._wait()
+            if os.getpid() != self._pid:  # under eventlet a forked worker inherits this greenthread
+                return
             self._hear_all()
             ends = self._ends()
             self._hear_all()  # again: a worker says why before it ends
@@ -250,7 +274,7 @@ class Watch:
         """Wait for news. What select returns is not believed: eventlet's may say that a descriptor is ready that was so
         before."""
         pidfds = [worker.pidfd for worker in self._roll.workers if worker.pidfd is not None]
-        left_s = None if self._until is None else max(0.0, self._until - time.monotonic())
+        left_s = None if self._until is None else max(0.0, min(self._until, self._settled) - time.monotonic())
         select.select([self._inbox.descriptor, *pidfds], [], [], left_s)
 
     def _ends(self) -> tuple[tuple[int, str], ...]:
@@ -263,7 +287,12 @@ class Watch:
             self._hear(report)
 
     def _is_up(self) -> bool:
-        return self._launcher_waits and self._roll.is_complete()
+        """Whether all serve, and have done so for a moment."""
+        if not (self._launcher_waits and self._roll.is_complete()):
+            self._settled = math.inf
+        elif self._settled == math.inf:
+            self._settled = time.monotonic() + SETTLE_S
+        return time.monotonic() >= self._settled
 
     def _hear(self, report: Report) -> None:
         match report.word:
@@ -273,6 +302,8 @@ class Watch:
                 self._welcome(report.pid)
             case Word.FAILED:
                 self._hear_failure(report)
+            case Word.LEAVING:
+                self._hear_of_leaving(report.pid)
             case Word.WAITING:
                 self._launcher_waits = True
             case Word.STOPPING:
@@ -297,6 +328,11 @@ class Watch:
         else:
             LOG.error("%s failed while it served: %s", worker, report.reason)
 
+    def _hear_of_leaving(self, pid: int) -> None:
+        """A worker that was told to stop may take a second to end: READY=1 must not go out meanwhile."""
+        if not self._announced:
+            self._roll = self._roll.with_leaving(pid)
+
     def _mourn(self, pid: int, end: str) -> None:
         """A worker that dies before it serves ends the start, also when the launcher has replaced it already."""
         worker = self._roll.find(pid)
@@ -316,7 +352,7 @@ class Watch:
         if self._stopping:
             if late and not self._launcher_ended:
                 self._give_up_late(f"the stop did not end within {STOP_S} s")
-        elif self._is_up() and self._until is not None:
+        elif self._until is not None and self._is_up():
             self._until = None
             self._announce()
         elif late:

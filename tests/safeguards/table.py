@@ -70,6 +70,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check("scheduler/threading/w2/process.image@parent#1=fill", 0),),
     ),
     Safeguard(
+        "a log that goes to a socket which nobody reads blocks nobody",
+        "launcher.py",
+        "            os.set_blocking(stream, False)\n",
+        "            pass\n",
+        (Check("scheduler/threading/w2/process.image@parent#1=fill:socket", 0),),
+    ),
+    Safeguard(
         "what fails before the log exists is said in its format",
         "launcher.py",
         "    except Exception as error:\n        return refused(error)",
@@ -80,6 +87,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
                 says="start failed: .*chaos-",
             ),
         ),
+    ),
+    Safeguard(
+        "a full disk does not change the status of a refusal",
+        "launcher.py",
+        "    with contextlib.suppress(OSError):  # a full disk",
+        "    with contextlib.nullcontext():  # a full disk",
+        (Check("scheduler/threading/w1/process.image@parent#1=full+config.file@parent#1=missing", 78),),
     ),
     Safeguard(
         "cotyledon's SystemExit is a value of wait()",
@@ -104,6 +118,27 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check("scheduler/eventlet/w1/patch.apply@parent=return:None", 70),),
     ),
     Safeguard(
+        "a forked process leaves its parent's hub",
+        "startup.py",
+        "            concurrency.leave_parents_hub()\n",
+        "",
+        (Check("scheduler/eventlet/w2/pipe.create@worker.1#1=delay:0.3", 0),),
+    ),
+    Safeguard(
+        "a configuration file that cannot be read is a configuration error",
+        "config.py",
+        "(cfg.Error, ValueError, IsADirectoryError, PermissionError)",
+        "(cfg.Error, ValueError)",
+        (Check("scheduler/threading/w1/config.file@parent#1=unreadable", 78),),
+    ),
+    Safeguard(
+        "a machine that does not know its number of processors has one",
+        "config.py",
+        "os.cpu_count() or 1",
+        "os.cpu_count()",
+        (Check("scheduler/threading/w1/cpu.count@parent=return:None", 0),),
+    ),
+    Safeguard(
         "the worker count is bounded",
         "config.py",
         "min(conf.workers, bound.workers)",
@@ -113,8 +148,8 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "the last error that was logged is kept",
         "logs.py",
-        "    root.addHandler(LastError())\n",
-        "",
+        "    root.handlers.insert(0, LastError())",
+        "    pass",
         (
             Check(
                 "scheduler/threading/w1/rpc.poll@worker=raise:ConnectionResetError:ECONNRESET",
@@ -124,6 +159,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         ),
     ),
     # --- startup.py: the parent's watch ---
+    Safeguard(
+        "the last error is kept before a handler can fail",
+        "logs.py",
+        "    root.handlers.insert(0, LastError())",
+        "    root.addHandler(LastError())",
+        (Check("scheduler/eventlet/w2/rpc.dispatch@worker#1=raise:RuntimeError+logging.emit@worker#1=raise:OSError:ENOSPC"),),
+    ),
     Safeguard(
         "READY=1 of the libraries is not sent",
         "startup.py",
@@ -180,6 +222,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "            launcher.handle_signal = self._listening(launcher.handle_signal)",
         "            self._launcher_waits = True",
         (Check("scheduler/eventlet/w1/service.create@parent#1=delay:0.3", 0),),
+    ),
+    Safeguard(
+        "a master that forks is up when its loop has come round",
+        "startup.py",
+        '"_wait_child" if hasattr(launcher, "_wait_child") else "handle_signal"',
+        '"handle_signal"',
+        (Check("scheduler/eventlet/w2/process.reap@parent#1=stall", 75, "wait\\(\\) was not reached"),),
     ),
     Safeguard(
         "a launcher that stops itself says why",
@@ -245,6 +294,15 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check(ALL_DEFAULTS, 0),),
     ),
     Safeguard(
+        "a forked worker is tied to its parent before it can block",
+        "startup.py",
+        "            self._lifeline.born()  # before anything that can block: it ties this process to its parent\n"
+        "            concurrency.leave_parents_hub()\n"
+        "            logs.renew_locks()\n",
+        "            concurrency.leave_parents_hub()\n            logs.renew_locks()\n            self._lifeline.born()\n",
+        (Check("scheduler/eventlet/w2/pipe.create@worker#1=stall", 75),),
+    ),
+    Safeguard(
         "a worker that dies while it logs does not silence its parent",
         "startup.py",
         "            logs.renew_locks()\n",
@@ -277,6 +335,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check("scheduler/eventlet/w2/process.body@worker#1=kill", 70),),
     ),
     Safeguard(
+        "READY=1 does not go out while a worker is on its way down",
+        "startup.py",
+        "            self._roll = self._roll.with_leaving(pid)\n",
+        "            pass\n",
+        (Check("scheduler/threading/w2/service.wait@worker#1=signal:TERM", 70),),
+    ),
+    Safeguard(
         "the watch has a deadline",
         "startup.py",
         "        elif late:\n",
@@ -286,9 +351,26 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "not ready before the launcher waits",
         "startup.py",
-        "return self._launcher_waits and self._roll.is_complete()",
-        "return self._roll.is_complete()",
+        "if not (self._launcher_waits and self._roll.is_complete()):",
+        "if not self._roll.is_complete():",
         (Check("scheduler/eventlet/w2/launcher.wait@parent=stall", 75, "wait\\(\\) was not reached"),),
+    ),
+    Safeguard(
+        "what fails at once when all serve was never up",
+        "startup.py",
+        "time.monotonic() + SETTLE_S",
+        "time.monotonic()",
+        (Check("scheduler/threading/w2/service.wait@worker.1#2=raise:RuntimeError", 70),),
+    ),
+    Safeguard(
+        "a dead timer is no end of the periodic tasks",
+        "service.py",
+        "        except Exception:\n            LOG.exception(",
+        "        except ConnectionError:\n            LOG.exception(",
+        (
+            Check("scheduler/threading/w2/periodic.run@worker#1=raise:RuntimeError", 0),
+            Check("scheduler/eventlet/w2/periodic.run@worker#1=raise:RuntimeError", 0),
+        ),
     ),
     Safeguard(
         "the timer in C runs until systemd was told",
