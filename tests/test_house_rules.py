@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CHAOS = ROOT / "chaos"
 
-PROOF = ("answers", "candidate", "decide", "ends", "known", "procfs", "scene", "standing", "syscalls", "values", "words")
+PROOF = ("answers", "candidate", "decide", "ends", "known", "possible", "procfs", "scene", "standing", "syscalls", "values",
+         "words")
 RUNNER = {"runner.pool", "runner.request"}
 REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document", "report.explain", "report.filereport",
           "report.findings", "report.html", "report.journal", "report.jsonfile", "report.junit", "report.matrix",
@@ -54,10 +55,28 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.stacks": {"runner.output", "runner.tree"},
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
     "runner.supervise": {"model", "runner.facts", "runner.folder", "runner.held", "runner.launch", "runner.output",
-                         "runner.proof.prover", "runner.request", "runner.serving", "runner.stacks", "runner.tree", "runner.wire",
-                         "runner.zygote", "secrets"},
+                         "runner.proof.prover", "runner.request", "runner.serving", "runner.stacks", "runner.tree",
+                         "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
+    # a real wire: companions, each a process of its own, and what their users have of them
+    "network": set(),
+    "network.words": {"errors"},
+    "network.amqp": {"network.words"},
+    "network.companion": {"errors"},
+    "network.serving": {"errors", "network.companion"},
+    "network.effects": {"network.words"},
+    "network.proxy": {"errors", "network.amqp", "network.effects", "network.words"},
+    "network.peer": {"errors"},
+    "network.wirehost": {"errors", "network.companion", "network.peer", "network.proxy", "network.serving",
+                         "network.words"},
+    "network.wire": {"network.companion"},
+    "network.node": set(),
+    "network.brokerhost": {"errors", "network.companion", "network.node", "network.serving", "runner.tree"},
+    "network.broker": {"errors", "network.companion"},
+    "network.prober": {"errors", "network.companion", "network.serving"},
+    "network.client": {"network.companion"},
+    "network.tls": set(),
     # the whole way through, as events
     "sweep": {"caseid", "confirm", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
     # consumers of events
@@ -73,10 +92,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
-PURE = {"actions", "arming", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "errorlines", "events",
-        "judge",
-        "model", "outcomes", "plan", "promises", "report.closing", "report.document", "report.explain", "report.findings",
-        "report.matrix", "report.results", "secrets"}
+PURE = {"actions", "arming", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "errorlines",
+        "events", "judge", "model", "network.amqp", "network.words", "outcomes", "plan", "promises", "report.closing",
+        "report.document", "report.explain", "report.findings", "report.matrix", "report.results", "secrets"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
 WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selectors", "shutil", "socket", "subprocess",
          "tempfile", "threading", "time"}
@@ -84,6 +102,10 @@ WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selec
 CREATES = {"subprocess", "multiprocessing", "os.fork", "os.forkpty", "os.system", "os.popen", "os.posix_spawn",
            "os.posix_spawnp", "os.spawnv", "os.execv", "os.execve", "os.execvp", "pty"}
 MAY_CREATE = {
+    # The private broker's node and epmd; the companions; and a child for each call from outside, which can be given up.
+    "network.node": {"subprocess"},
+    "network.companion": {"subprocess"},
+    "network.prober": {"os.fork"},
     "runner.pool": {"subprocess"},
     "runner.host": {"os.fork"},
     "runner.launch": {"subprocess"},
@@ -94,6 +116,11 @@ MAY_CREATE = {
 
 KILLS = {"os.kill", "os.killpg", "signal.pidfd_send_signal", ".kill", ".terminate", ".send_signal"}
 MAY_KILL = {
+    # What they have started themselves: a node, what is left below it, a companion that does not go, a call given up.
+    "network.node": {"os.kill", ".kill"},
+    "network.brokerhost": {"os.kill", ".kill"},
+    "network.companion": {".kill"},
+    "network.prober": {"os.kill"},
     "runner.ending": {"os.kill"},
     "runner.host": {"os.kill"},
     "runner.stacks": {"os.kill"},
@@ -105,6 +132,8 @@ MAY_KILL = {
 
 EXITS = {"sys.exit", "os._exit", "SystemExit", "quit", "exit"}
 MAY_EXIT = {
+    # A forked caller must never run on into its parent's code.
+    "network.prober": {"os._exit"},
     "cli": {"sys.exit"},
     "__main__": {"sys.exit"},
     # A forked supervisor must never run on into its parent's code.

@@ -126,6 +126,12 @@ class Facts:
         name, whom = args[0] if args else "KILL", args[1] if len(args) > 1 else "self"
         return self.root_pid if whom == "parent" else shot.pid, "SIG" + name
 
+    @property
+    def told_to_stop(self) -> bool:
+        """By chaos, or by a stop signal of the case to the launcher."""
+        return self.stop_sent_s is not None or any(
+            self._aimed(shot) in ((self.root_pid, "SIGTERM"), (self.root_pid, "SIGINT")) for shot in self.fired)
+
     # -- looks at the tree ---------------------------------------------------------------------------------------
 
     def look(self, seen: Sequence[tree.Seen], at_s: float) -> None:

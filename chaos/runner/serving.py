@@ -39,7 +39,7 @@ class Serving:
         """The roles that have something before them: to serve, to say READY=1, or to end once they were told to. None where
         all is done and only watched for a while: a service that is idle is as quiet as one that hangs."""
         facts, expected = self.facts, self.expected
-        if facts.stop_sent_s is not None:
+        if facts.told_to_stop:
             return {"parent", *(facts.roles.get(one.pid, "") for one in facts.alive)} - {""}
         mute = any(word.startswith("notify.") for word in self.request.given)
         wanted = expected.servers if expected else self.request.case.workers

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from chaos.runner.proof import answers as said
 from chaos.runner.proof.decide import Scene, Verdict
-from chaos.runner.proof.known import only_waits_for_children
+from chaos.runner.proof.known import only_waits_for_children, only_waits_for_signals
 from chaos.runner.proof.scene import counters
 from chaos.runner.proof.syscalls import Memory
-from chaos.runner.proof.values import Member, Source, Waker
+from chaos.runner.proof.values import Member, Source, Standing, Waker
 
 PATIENCE_S = 0.15
 """How long an answer is waited for. A process whose interpreter is blocked gives none."""
@@ -26,7 +26,7 @@ TID_IN_PTHREAD = 720
 @dataclass
 class Candidate:
     """``answers``: those that saw the very state of ``scene``; ``shown``: every one, good for stacks only; ``verdict``: what
-    is proven already, so that only stacks are still waited for."""
+    is proven already, so that only stacks are still waited for; ``moved``: processes that did not stay as they were."""
 
     scene: Scene
     began_s: float
@@ -36,6 +36,7 @@ class Candidate:
     shown: dict[int, said.Answer] = field(default_factory=dict)
     idents: dict[int, dict[int, int]] = field(default_factory=dict)
     verdict: Verdict | None = None
+    moved: set[int] = field(default_factory=set)
     tries: int = 0
 
     def __post_init__(self) -> None:
@@ -46,13 +47,20 @@ class Candidate:
         return Candidate(scene, now_s, dict(self.asked), dict(self.came_s), dict(self.answers), dict(self.shown),
                          dict(self.idents), verdict)
 
+    def unmoved(self) -> Scene:
+        """The snapshot without those that have moved since: it claims less, and what it claims still holds."""
+        return replace(self.scene, still=self.scene.still - self.moved,
+                       standings=tuple(one for one in self.scene.standings if one.pid not in self.moved),
+                       sources=tuple(one for one in self.scene.sources if one.pid not in self.moved))
+
     def take(self, answer: said.Answer, now_s: float, memory: Memory) -> None:
         """An answer came. It says what stood in the snapshot only if its thread had not moved since then."""
         pid = answer.pid
         self.came_s[pid] = now_s
         self.shown[pid] = answer
-        self.idents[pid] = tids(answer, self.scene.members[pid], memory)
-        if answer.switches == counters(self.scene)[pid]:
+        if pid in self.scene.members:
+            self.idents[pid] = tids(answer, self.scene.members[pid], memory)
+        if answer.switches == counters(self.scene).get(pid):
             self.answers[pid] = answer
 
     def answered_by_s(self, pid: int) -> float:
@@ -79,14 +87,21 @@ class Candidate:
         """``scene`` with what the processes said in the place of what could only be guessed from outside."""
         hubs = {self.idents[pid][hub.ident]: hub for pid, answer in self.answers.items() for hub in answer.hubs
                 if said.hub_of(answer, hub.ident) is hub and hub.ident in self.idents[pid]}
+        signals = {pid for pid, answer in self.answers.items() if only_waits_for_signals(answer.stacks.get(answer.main, ()))}
         standings = tuple(
             said.with_hub(standing, hubs[standing.tid], _known_loop(scene, standing.pid),
                           frozenset(scene.members[standing.pid].children) & scene.living)
-            if standing.tid in hubs else standing for standing in scene.standings)
+            if standing.tid in hubs else _for_signals(standing) if standing.tid in signals else standing
+            for standing in scene.standings)
         alarms = tuple(Source(Waker.ALARM, pid, pid, "its alarm", answer.entered_s + answer.alarm_s)
                        for pid, answer in self.answers.items() if answer.alarm_s is not None)
         others = tuple(one for one in scene.sources if one.waker is not Waker.ALARM or one.pid not in self.answers)
         return replace(scene, standings=standings, sources=others + alarms)
+
+
+def _for_signals(standing: Standing) -> Standing:
+    """A wait that others could end by the descriptor that they inherited, and never will."""
+    return replace(standing, sources=tuple(one for one in standing.sources if one.waker is not Waker.MEMBER))
 
 
 def _known_loop(scene: Scene, pid: int) -> Callable[[tuple[str, ...]], bool]:
@@ -113,7 +128,7 @@ def tids(answer: said.Answer, member: Member, memory: Memory) -> dict[int, int]:
 def without(scene: Scene, doubtful: Collection[int]) -> Scene:
     """The snapshot as it would be if all those said that nothing is before them."""
     standings = tuple(
-        replace(standing, sources=tuple(one for one in standing.sources if one.waker is not Waker.TIME))
+        replace(standing, sources=tuple(one for one in standing.sources if one.waker not in (Waker.TIME, Waker.MEMBER)))
         if standing.pid in doubtful and standing.pid == standing.tid else standing for standing in scene.standings)
     sources = tuple(one for one in scene.sources if one.waker is not Waker.ALARM or one.pid not in doubtful)
     return replace(scene, standings=standings, sources=sources)

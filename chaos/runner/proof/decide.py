@@ -36,10 +36,12 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``pids``: those that can never go on (LATE: not before ``not_before_s``)."""
+    """``pids``: those that can never go on (LATE: not before ``not_before_s``); ``rests_on``: those that must stay as they
+    are for it to hold."""
 
     kind: Kind
     pids: frozenset[int]
+    rests_on: frozenset[int]
     not_before_s: float | None = None
 
 
@@ -65,9 +67,9 @@ def _tree(scene: Scene, until_s: float) -> Verdict | None:
     if scene.still != scene.living or any(is_own(source, until_s) for source in scene.all_sources()):
         return None
     if all(standing.state == "T" for standing in scene.standings):
-        return Verdict(Kind.STOPPED, scene.living)
+        return Verdict(Kind.STOPPED, scene.living, scene.living)
     earliest = _earliest(scene.all_sources())
-    return Verdict(Kind.LATE if earliest else Kind.TREE, scene.living, earliest)
+    return Verdict(Kind.LATE if earliest else Kind.TREE, scene.living, scene.living, earliest)
 
 
 def _earliest(sources: Collection[Source]) -> float | None:
@@ -90,7 +92,7 @@ def _part(scene: Scene, until_s: float, roles: Mapping[int, str], owes: Collecti
     if not stuck:
         return None
     times = [source for source in scene.all_sources() if source.pid in stuck]
-    return Verdict(Kind.PART, stuck, _earliest(times))
+    return Verdict(Kind.PART, stuck, dormant, _earliest(times))
 
 
 def _settled(role: str, owes: Collection[str]) -> bool:

@@ -51,22 +51,14 @@ class UnixSocket:
 
 
 class World:
-    """Everything outside that a wait may depend on, as it is now."""
+    """Everything outside that a wait may depend on, as it is now. ``whose`` is to be set before anything is asked of it."""
 
-    def __init__(self, whose: Whose) -> None:
-        self.whose = whose
+    def __init__(self) -> None:
+        self.whose = Whose(frozenset(), frozenset(), 0)
         self.tcp: dict[int, dict[int, tuple[str, str, str, str, str]]] = {}
+        self.descriptors = _descriptors()
 
     # -- tables of the machine ---------------------------------------------------------------------------------------
-
-    @cached_property
-    def descriptors(self) -> dict[str, list[Holder]]:
-        """What each link in /proc/PID/fd says to who has it: one walk over all processes."""
-        found: dict[str, list[Holder]] = {}
-        for pid in _pids():
-            for fd, link in _links(pid):
-                found.setdefault(link, []).append(Holder(pid, fd))
-        return found
 
     @cached_property
     def unix(self) -> dict[int, UnixSocket]:
@@ -296,6 +288,15 @@ class _Here:
     watch: Watch
     link: str
     name: str
+
+
+def _descriptors() -> dict[str, list[Holder]]:
+    """What each link in /proc/PID/fd says to who has it: one walk over all processes."""
+    found: dict[str, list[Holder]] = {}
+    for pid in _pids():
+        for fd, link in _links(pid):
+            found.setdefault(link, []).append(Holder(pid, fd))
+    return found
 
 
 def _pids() -> list[int]:

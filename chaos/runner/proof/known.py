@@ -17,6 +17,13 @@ REACTS_TO_CHILDREN: Mapping[tuple[str, str], frozenset[str]] = {
 }
 """(end of the file's name, function that sleeps) to the files of which it is known that this loop only waits for children."""
 
+WAITS_FOR_SIGNALS: Mapping[tuple[str, str], frozenset[str]] = {
+    # cotyledon 2.2.0: select on the pipe of signal.set_wakeup_fd. Its workers inherit the other end and never write to it.
+    ("cotyledon/_utils.py", "_wait_forever"): frozenset({
+        "e15d227f200517121e85a49b62ecc739c65ff27dbd28366ee1523c65ebc3d798"}),
+}
+"""(end of the file's name, function that waits) to the files of which it is known that only a signal ends that wait."""
+
 STARTS_WORKERS: Mapping[str, frozenset[str]] = {
     # cotyledon 2.2.0: ``ServiceManager.run`` starts the only thread that ever starts a worker, and then waits for ever.
     "cotyledon/_service_manager.py": frozenset({"fbc69e823232de654499b2b5409963637288a43cd46c09d5c09bcfc6420c8d15"}),
@@ -40,16 +47,29 @@ def only_waits_for_children(stack: tuple[str, ...]) -> bool:
                for (tail, name), digests in REACTS_TO_CHILDREN.items())
 
 
-def has_lost_its_supervisor(main: int, stacks: Mapping[int, tuple[str, ...]]) -> bool:
-    """Whether this is a master that waits for signals while the thread that starts its workers is gone."""
+def only_waits_for_signals(stack: tuple[str, ...]) -> bool:
+    """Whether what this thread waits for, in its innermost frame, is known to be a signal."""
+    if not stack:
+        return False
+    path, function = frame(stack[0])
+    return any(path.endswith(tail) and function == name and digest(path) in digests
+               for (tail, name), digests in WAITS_FOR_SIGNALS.items())
+
+
+def is_master(main: int, stacks: Mapping[int, tuple[str, ...]]) -> bool:
+    """Whether the main thread is in the loop of a master of which it is known who starts its workers."""
     frames = [frame(line) for line in stacks.get(main, ())]
     manager = next((path for path, function in frames if function == WAITS_FOR_EVER[0]
                     and path.endswith(tuple(STARTS_WORKERS))), "")
-    if not manager or not any(function == WAITS_FOR_EVER[1] for _, function in frames):
+    if not any(function == WAITS_FOR_EVER[1] for _, function in frames):
         return False
-    if not any(manager.endswith(tail) and digest(manager) in digests for tail, digests in STARTS_WORKERS.items()):
-        return False
-    return not any(frame(line)[1] == ITS_SUPERVISOR for stack in stacks.values() for line in stack)
+    return any(manager.endswith(tail) and digest(manager) in digests for tail, digests in STARTS_WORKERS.items())
+
+
+def has_lost_its_supervisor(main: int, stacks: Mapping[int, tuple[str, ...]]) -> bool:
+    """Whether this is a master that waits for signals while the thread that starts its workers is gone."""
+    functions = {frame(line)[1] for stack in stacks.values() for line in stack}
+    return is_master(main, stacks) and ITS_SUPERVISOR not in functions
 
 
 @functools.cache

@@ -71,6 +71,14 @@ def syscall(pid: int, tid: int) -> str:
         return "running"    # it may not be read, or is gone: the one word that proves nothing
 
 
+def cpu_s(pid: int, tid: int) -> float:
+    """How long a thread was on a processor so far; 0 where that is not told."""
+    try:
+        return int(read_short(f"/proc/{pid}/task/{tid}/schedstat").split()[0]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
 def children(pid: int, tids: Iterable[int]) -> tuple[int, ...]:
     found: list[int] = []
     for tid in tids:

@@ -17,9 +17,11 @@ from chaos.runner.proof import answers as said
 from chaos.runner.proof import procfs
 from chaos.runner.proof.candidate import ROUNDS, Candidate, same_calls, without
 from chaos.runner.proof.decide import Scene, Verdict, decide, is_own
-from chaos.runner.proof.known import has_lost_its_supervisor
+from chaos.runner.proof.known import has_lost_its_supervisor, is_master
+from chaos.runner.proof.possible import Habit, describe
 from chaos.runner.proof.scene import Camera
-from chaos.runner.proof.values import Kind, Waker
+from chaos.runner.proof.syscalls import decode
+from chaos.runner.proof.values import Kind, Member, Source, Task, Waker
 from chaos.runner.proof.words import role_text, text_of
 
 STATE_SIGNAL = 60
@@ -30,11 +32,13 @@ FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.1, 2.0
 FIRST_PAUSE_S, LOOK_AGAIN_S = 0.02, 0.5
 """Where nothing moves and nothing is proven: how soon that is looked at again, doubling. A tree with a loop in it stands
 still only between two rounds, and who is outside may go away."""
+DESCRIBE_BEFORE_S = 0.7
+"""So long before the deadline everybody is asked where they stand, for what is said when it passes."""
 MOST_TRIES = 12
 """A tree with a loop in it stands still only between two rounds: how many looks may miss that moment."""
-TORN_TRIES = 3
-NEVER_ASK_IN = ("pause", "rt_sigsuspend", "rt_sigtimedwait")
-"""These end by any signal, so that asking would be the very event that the process waits for."""
+TORN_TRIES = 8
+NEVER_ASK_IN = ("pause", "rt_sigsuspend", "rt_sigtimedwait", "write", "writev", "pwrite64", "sendto", "sendmsg", "recvmsg")
+"""A signal ends these for good, or with a part of what was to be written: asking would be what the process waits for."""
 
 
 class Prover:
@@ -56,7 +60,12 @@ class Prover:
         self.ask_again_s: dict[int, float] = {}
         self.torn: dict[int, int] = {}
         self.without_hub: set[int] = set()
+        self.no_master: set[int] = set()
         self.scene: Scene | None = None
+        self.roles: dict[int, str] = {}
+        self.before: dict[int, tuple[float, float, int]] = {}
+        self.described: list[int] = []
+        self.told: dict[int, said.Answer] = {}
 
     # -- one look ----------------------------------------------------------------------------------------------------
 
@@ -64,8 +73,11 @@ class Prover:
         """Look at the processes ``roles`` (pid to role, "" where that is not known). ``owes``: the roles that have a
         milestone before them; ``until_s``: the deadline. A proof, or None: it may go on, or it cannot be told."""
         deadline_s = self.began_s + until_s
+        self.roles = dict(roles)
         members, moved = self.camera.glance(roles)
         candidate, now_s = self.candidate, procfs.now()
+        if candidate is None and not self.before and now_s > deadline_s - DESCRIBE_BEFORE_S:
+            self._prepare_to_describe(members)
         if candidate is not None:
             self._take_answers(candidate)
             moved -= candidate.excused(now_s)
@@ -80,9 +92,8 @@ class Prover:
             return None
         for tid in candidate.excused(now_s) & switches.keys():
             candidate.expected[tid] = switches[tid]
-        if any(switches.get(tid) != count for tid, count in candidate.expected.items()):
-            self.candidate = None
-            return None
+        candidate.moved |= {pid for pid in candidate.scene.still if any(
+            switches.get(task.tid) != candidate.expected[task.tid] for task in candidate.scene.members[pid].tasks)}
         if candidate.verdict is not None:
             return self._finish(candidate, roles, owes, deadline_s)
         return self._conclude(candidate, roles, owes, deadline_s)
@@ -93,7 +104,8 @@ class Prover:
         key = frozenset(switches.items())
         if key == self.unproven and now_s < self.look_again_s:
             return
-        self.pause_s = min(LOOK_AGAIN_S, 2 * self.pause_s) if key == self.unproven else FIRST_PAUSE_S
+        longest_s = LOOK_AGAIN_S if len(roles) == len(self.scene.still if self.scene else ()) else LOOK_AGAIN_S / 5
+        self.pause_s = min(longest_s, 2 * self.pause_s) if key == self.unproven else FIRST_PAUSE_S
         self.unproven, self.look_again_s = key, now_s + self.pause_s
         scene = self.camera.take()
         if scene is None:
@@ -114,9 +126,7 @@ class Prover:
         now_s = procfs.now()
         for pid in pids:
             main = next((task for task in candidate.scene.members[pid].tasks if task.tid == pid), None)
-            deaf = main is None or main.state != "S" or calls.get(pid) in NEVER_ASK_IN \
-                or not main.caught >> (STATE_SIGNAL - 1) & 1 or main.blocked >> (STATE_SIGNAL - 1) & 1
-            if deaf or now_s < self.ask_again_s.get(pid, 0.0):
+            if main is None or not _hears(main, calls.get(pid, "")) or now_s < self.ask_again_s.get(pid, 0.0):
                 continue
             self.backoff_s[pid] = min(LAST_BACKOFF_S, 2 * self.backoff_s.get(pid, FIRST_BACKOFF_S / 2))
             self.ask_again_s[pid] = now_s + self.backoff_s[pid]
@@ -125,16 +135,26 @@ class Prover:
                 self.ask(pid)
                 candidate.asked[pid] = procfs.now()
 
-    def _could_tell(self, scene: Scene, until_s: float, roles: Mapping[int, str], owes: Collection[str]) -> list[int]:
-        """The processes whose answers may complete a proof: a limit that may be an eventlet hub's own, an alarm that may
-        be somebody else's, or a parent that may have lost the thread that starts its workers."""
-        doubtful = {source.pid for source in scene.all_sources() if is_own(source, until_s) and (
-            source.waker is Waker.ALARM
-            or (source.waker is Waker.TIME and source.pid == source.tid and source.pid not in self.without_hub))}
-        if doubtful and decide(without(scene, doubtful), until_s, roles, owes) is not None:
-            return sorted(doubtful)
-        missing = _missing(scene, roles, owes)
-        return [pid for pid in scene.still if missing and roles.get(pid) == "parent" and scene.members[pid].children]
+    def _could_tell(self, scene: Scene, until_s: float, roles: Mapping[int, str],
+                    owes: Collection[str]) -> list[int]:
+        """The processes whose answers may complete a proof: a limit that may be an eventlet hub's own, an alarm
+        that may be somebody else's, a parent that may only wait for signals, or have lost the thread that starts workers."""
+        doubtful = {source.pid for source in scene.all_sources() if self._is_doubtful(source, until_s, roles)}
+        hoped = decide(without(scene, doubtful), until_s, roles, owes)
+        if hoped is not None:
+            return sorted(doubtful & hoped.rests_on)
+        if _missing(scene, roles, owes):
+            return [pid for pid in scene.still - self.no_master if roles.get(pid) == "parent"]
+        return []
+
+    def _is_doubtful(self, source: Source, until_s: float, roles: Mapping[int, str]) -> bool:
+        if source.waker is Waker.ALARM:
+            return is_own(source, until_s)
+        if source.pid != source.tid:
+            return False
+        if source.waker is Waker.MEMBER:
+            return roles.get(source.pid) == "parent"
+        return source.waker is Waker.TIME and is_own(source, until_s) and source.pid not in self.without_hub
 
     def _answer_file(self, pid: int) -> Path:
         return self.folder / f"state.{pid}"
@@ -149,6 +169,8 @@ class Prover:
                 candidate.take(answer, procfs.now(), memory)
                 if pid in candidate.answers and said.hub_of(answer, answer.main) is None:
                     self.without_hub.add(pid)
+                if pid in candidate.answers and not is_master(answer.main, answer.stacks):
+                    self.no_master.add(pid)
                 if pid in candidate.torn() and self.torn.get(pid, 0) < TORN_TRIES:
                     self.torn[pid] = self.torn.get(pid, 0) + 1
                     self.ask_again_s[pid] = 0.0
@@ -163,7 +185,7 @@ class Prover:
         lost = self._lost_role(candidate, roles, owes)
         if lost is not None:
             return lost
-        first = decide(candidate.told(candidate.scene), until_s, roles, owes)
+        first = decide(candidate.told(candidate.unmoved()), until_s, roles, owes)
         if first is None:
             self.candidate = None
             return None
@@ -176,26 +198,24 @@ class Prover:
             self.candidate = None if candidate.tries > MOST_TRIES else candidate
             return None
         second = decide(candidate.told(scene), until_s, roles, owes)
-        if second is None or not _agree(first, second) or not same_calls(candidate.scene, scene, first.pids, looping):
+        if second is None or not _agree(first, second) or not same_calls(candidate.scene, scene, first.rests_on, looping):
             self.candidate = None
             return None
         self.candidate = candidate.again(scene, second, procfs.now())
-        self._ask(self.candidate, second.pids - candidate.asked.keys())
+        self._ask(self.candidate, (second.pids | second.rests_on) - candidate.asked.keys())
         return None
 
     def _finish(self, candidate: Candidate, roles: Mapping[int, str], owes: Collection[str], until_s: float) -> Proof | None:
         """It is proven, and stacks were asked for. Answers that saw that very state may prove more than was seen outside."""
-        if procfs.now() < candidate.settled_s() and candidate.came_s.keys() != candidate.asked.keys():
-            return None
         told = candidate.told(candidate.scene)
         verdict = decide(told, until_s, roles, owes)
-        if verdict is None:
+        if verdict is not None and not candidate.moved & verdict.rests_on \
+                and procfs.now() < candidate.settled_s() and candidate.came_s.keys() != candidate.asked.keys():
+            return None
+        if verdict is None or candidate.moved & verdict.rests_on:
             self.candidate = None
             return None
         return self._proof(candidate, told, verdict, roles, until_s)
-
-    def still_possible(self) -> tuple[str, ...]:
-        return ()
 
     def _proof(self, candidate: Candidate, scene: Scene, verdict: Verdict, roles: Mapping[int, str],
                until_s: float) -> Proof:
@@ -212,6 +232,50 @@ class Prover:
                 text = role_text(pid, missing, answer.stacks[answer.main])
                 return Proof(Kind.ROLE.value, round(procfs.now() - self.began_s, 4), text)
         return None
+
+    def still_possible(self) -> tuple[str, ...]:
+        """What can still happen, line by line, where nothing is proven: for the report of a deadline that passed."""
+        for pid in self.described:
+            with contextlib.suppress(OSError):
+                answer = said.parse(pid, self._answer_file(pid).read_text(encoding="utf-8", errors="replace"))
+                if answer is not None:
+                    self.told[pid] = answer
+        standings, sources = self.camera.everybody()
+        now_s = procfs.now()
+        habits = {}
+        for one in standings:
+            at_s, cpu_s, switches = self.before.get(one.tid, (now_s, 0.0, 0))
+            span_s = max(now_s - at_s, 0.001)
+            known = one.tid in self.before and span_s > 0.1
+            habits[one.tid] = Habit(
+                tuple(self.camera.woke_s.get(one.tid, ())),
+                (procfs.cpu_s(one.pid, one.tid) - cpu_s) / span_s if known else 0.0,
+                (self.camera.last.get(one.tid, switches) - switches) / span_s if known else 0.0)
+        return describe(standings, sources, habits, self.told, self.roles, now_s)
+
+    def _prepare_to_describe(self, members: Mapping[int, Member]) -> None:
+        """Shortly before the deadline: note what everybody used so far, and ask each Python once where it stands."""
+        now_s = procfs.now()
+        for pid, member in members.items():
+            for task in member.tasks:
+                self.before[task.tid] = (now_s, procfs.cpu_s(pid, task.tid), task.switches)
+            main = next((task for task in member.tasks if task.tid == pid), None)
+            call = decode(procfs.syscall(pid, pid), _unread, {}).call
+            if main is not None and _hears(main, call):
+                self._answer_file(pid).unlink(missing_ok=True)
+                with contextlib.suppress(ProcessLookupError):
+                    self.ask(pid)
+                    self.described.append(pid)
+
+
+def _hears(main: Task, call: str) -> bool:
+    """Whether that thread can be asked: it rests, has our handler, and is in a call that goes on after a signal."""
+    takes = main.caught >> (STATE_SIGNAL - 1) & 1 and not main.blocked >> (STATE_SIGNAL - 1) & 1
+    return bool(takes) and main.state == "S" and call not in NEVER_ASK_IN
+
+
+def _unread(address: int, length: int) -> bytes:
+    raise OSError("not needed for the name of a call")
 
 
 def _agree(first: Verdict, second: Verdict) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from chaos.runner.proof import procfs
 from chaos.runner.proof.decide import Scene
 from chaos.runner.proof.ends import Whose, World
 from chaos.runner.proof.standing import stand
-from chaos.runner.proof.values import Member, Source, Waker
+from chaos.runner.proof.values import Member, Source, Standing, Waker
+
+PASSES = 3
 
 Alarms = frozenset[tuple[str, float]] | None
 
@@ -26,6 +30,8 @@ class Camera:
         self.calls: dict[int, tuple[str, float]] = {}
         self.since: dict[int, float] = {}
         self.rounds: dict[int, int] = {}
+        self.woke_s: dict[int, deque[float]] = {}
+        self.moved: frozenset[int] = frozenset()
 
     def glance(self, pids: Iterable[int]) -> tuple[dict[int, Member], frozenset[int]]:
         """Everybody's counters, and the threads that moved since the last glance or are about to."""
@@ -46,10 +52,12 @@ class Camera:
                 elif task.state not in "SZXT":
                     moved.add(task.tid)
         for tid in self.last.keys() - seen.keys():
-            for table in (self.calls, self.since, self.rounds):
+            for table in (self.calls, self.since, self.rounds, self.woke_s):
                 table.pop(tid, None)
-        self.last = seen
-        return members, frozenset(moved)
+        for tid in moved - self.moved:
+            self.woke_s.setdefault(tid, deque(maxlen=16)).append(self.at_s)
+        self.last, self.moved = seen, frozenset(moved)
+        return members, self.moved
 
     def _note_call(self, pid: int, tid: int, before_s: float) -> None:
         """Since when a thread can be in its present call at the earliest, which is all that a relative time limit tells.
@@ -69,10 +77,27 @@ class Camera:
         self.calls[tid] = (call, self.at_s)
 
     def take(self) -> Scene | None:
-        """The snapshot: opening pass, what everybody waits for, closing pass. None when anybody came or went meanwhile."""
+        """The snapshot: opening pass, what everybody waits for, closing pass. None when anybody came or went meanwhile.
+
+        Who holds what is read before, because that takes longer than some loops sleep. What changes hands in between is
+        seen by the second snapshot, without which there is no proof. A tree with such a loop in it stands still only
+        between two rounds, so a pass is made again where one process moved.
+        """
+        scene = None
+        try:
+            world = World()
+            for _ in range(PASSES):
+                scene = self._pass(world)
+                if scene is None or scene.still == scene.living:
+                    break
+        except OSError:     # a process went away while it was read: somebody moved, and nothing is proven
+            return None
+        return scene
+
+    def _pass(self, world: World) -> Scene | None:
         opening = procfs.tree(self.above, self.ours, first=True)
         at_s = procfs.now()
-        world = World(Whose(frozenset(opening), self.ours, os.getpid()))
+        world.whose = Whose(frozenset(opening), self.ours, os.getpid())
         resting = [pid for pid, member in opening.items()
                    if not member.dead and all(_rests(task.state, task.syscall) for task in member.tasks)]
         stood = {pid: stand(opening[pid], world, self.since) for pid in resting}
@@ -84,6 +109,20 @@ class Camera:
         standings = tuple(standing for pid in still for standing in stood[pid][0])
         sources = tuple(source for pid in still for source in stood[pid][1])
         return Scene(at_s, opening, still, standings, sources + alarms)
+
+    def everybody(self) -> tuple[list[Standing], list[Source]]:
+        """Where every thread stands, one after the other: no proof can be drawn from this."""
+        world = World()
+        members = procfs.tree(self.above, self.ours, first=True)
+        world.whose = Whose(frozenset(members), self.ours, os.getpid())
+        standings: list[Standing] = []
+        sources: list[Source] = []
+        for member in members.values():
+            with contextlib.suppress(OSError):      # it is gone: it does nothing any more
+                threads, of_process = stand(member, world, self.since)
+                standings += threads
+                sources += of_process
+        return standings, sources
 
     def _alarms(self, pids: Iterable[int]) -> tuple[Source, ...]:
         """SIGALRM under way to any of ``pids``. The kernel does not tell whose an alarm is: a new one may be each's."""
