@@ -1,0 +1,65 @@
+"""Fixtures of the wire's tests. What needs RabbitMQ is skipped by name where it is missing; CHAOS_REQUIRE_RABBIT=1 makes
+that a failure."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from chaos.errors import MissingPart
+from chaos.network.broker import Broker, find_parts, private_broker
+from chaos.network.client import Caller, open_caller
+from chaos.network.wire import Wire, open_wire
+from network.echo import Echo
+from processes import deadline as deadline
+
+
+@pytest.fixture(scope="session")
+def rabbit() -> Iterator[Broker]:
+    """One private broker for all tests of this session."""
+    try:
+        find_parts()
+    except MissingPart as missing:
+        if os.environ.get("CHAOS_REQUIRE_RABBIT") == "1":
+            pytest.fail(f"CHAOS_REQUIRE_RABBIT=1, and {missing}")
+        pytest.skip(f"not run without RabbitMQ: {missing}")
+    with private_broker() as broker:
+        yield broker
+
+
+@dataclass(frozen=True)
+class Vhost:
+    name: str
+    url: str
+    broker: Broker
+
+
+@pytest.fixture
+def vhost(rabbit: Broker) -> Iterator[Vhost]:
+    """A virtual host of the test's own, on a broker that is healed afterwards."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    with rabbit.vhost(name) as url:
+        yield Vhost(name, url, rabbit)
+
+
+@pytest.fixture(scope="session")
+def wire() -> Iterator[Wire]:
+    with open_wire() as wire:
+        yield wire
+
+
+@pytest.fixture(scope="session")
+def caller() -> Iterator[Caller]:
+    with open_caller() as caller:
+        yield caller
+
+
+@pytest.fixture
+def echo() -> Iterator[Echo]:
+    """A server that gives back what it gets."""
+    with Echo() as echo:
+        yield echo
