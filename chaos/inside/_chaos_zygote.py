@@ -68,7 +68,7 @@ def _prepare(ahead):
     import os
 
     import _chaos_ahead
-    before = set(posix.listdir("/proc/self/fd"))
+    before = _open_files()
     foreign, real = [], os.register_at_fork
     os.register_at_fork = _noting_hooks(real, foreign)
     found = _chaos_ahead.do(ahead)
@@ -233,6 +233,16 @@ def _renew_hub():
 # --- is it as pristine as a fresh interpreter? -------------------------------------------------------------------------
 
 
+def _open_files():
+    found = {}
+    for fd in posix.listdir("/proc/self/fd"):
+        try:
+            found[fd] = posix.readlink("/proc/self/fd/" + fd)
+        except OSError:
+            pass                # of the listing itself
+    return found
+
+
 def _changes(before):
     """What a fork would not carry over, or would share: each as a sentence."""
     import _signal
@@ -240,12 +250,8 @@ def _changes(before):
     threads = posix.listdir("/proc/self/task")
     if len(threads) > 1:
         found.append("its imports start %d threads" % (len(threads) - 1))
-    for fd in sorted(set(posix.listdir("/proc/self/fd")) - before):
-        try:
-            what = posix.readlink("/proc/self/fd/" + fd)
-        except OSError:
-            continue            # the listing itself
-        if what != "anon_inode:[eventpoll]":
+    for fd, what in sorted(_open_files().items()):
+        if before.get(fd) != what and what != "anon_inode:[eventpoll]":
             found.append("its imports open " + what)
     with open("/proc/self/task/%d/children" % posix.getpid()) as children:
         if children.read().strip():
