@@ -60,7 +60,8 @@ def ends(case: Case, seen: Observation) -> Broken | None:
     if _serves(seen) or not isinstance(seen.ending, StillRunning) or stops_when_told(case, seen):
         return None
     after = f"still running {seconds(seen.ending.after_s)} after exec and not serving"
-    return Broken("ends", f"{after}: {_doing(case, seen)}{_first_firing(case, seen)}")
+    proven = f"; {_proven(seen.proof)}" if seen.proof is not None else ""
+    return Broken("ends", f"{after}: {_doing(case, seen)}{_first_firing(case, seen)}{proven}")
 
 
 def status(case: Case, seen: Observation) -> Broken | None:
@@ -363,9 +364,7 @@ def _doing(case: Case, seen: Observation) -> str:
         return f"it replaces workers that die before they are ready ({_count(dead_before_ready(seen), 'death')})"
     if firings := retried(case, seen):
         return f"pid {firings[-1].pid} retries, {len(firings)} times so far"
-    if seen.proof is not None:
-        return f"{_strength(seen)}; {_proven(seen.proof)}"
-    used = "" if seen.cpu_share is None else f", {seen.cpu_share:.2g} processors busy"
+    used = "" if seen.cpu_share is None or seen.proof is not None else f", {seen.cpu_share:.2g} processors busy"
     return _strength(seen) + used
 
 
