@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from urllib.parse import quote, quote_plus
 
 MARKS = "/#?@:%"
@@ -59,14 +60,14 @@ def _pieces(word: str) -> list[str]:
     return [word[:8], *(word[start:start + 2] for start in range(8, 20, 2))]
 
 
-def forms(secret: str) -> Iterator[tuple[str, str]]:
+@cache
+def forms(secret: str) -> tuple[tuple[str, str], ...]:
     """The ways in which a secret may be printed: (name of the form, text), each text once, longest first."""
     found: dict[str, str] = {}
     for name, text in _forms(secret):
         if len(text) >= SHORTEST:
             found.setdefault(text, name)
-    for text in sorted(found, key=len, reverse=True):
-        yield found[text], text
+    return tuple((found[text], text) for text in sorted(found, key=len, reverse=True))
 
 
 def _forms(secret: str) -> Iterator[tuple[str, str]]:

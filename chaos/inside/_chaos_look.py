@@ -109,7 +109,8 @@ def _hub_lines(ident, hub):
     lines = ["hub\t%d\t%d\t%d\t%.6f" % (ident, len(hub.closed), bool(hub.stopping), off)]
     for due, timer in list(hub.timers) + list(hub.next_timers):
         if not timer.called:
-            lines += ["timer\t%.6f" % due] + _green_stack(timer.tpl[0])
+            name = getattr(timer.tpl[0], "__name__", "?")
+            lines += ["timer\t%.6f\t%s" % (due, name)] + _green_stack(timer.tpl[0])
     for kind, listeners in hub.listeners.items():
         for number, listener in listeners.items():
             lines += ["listener\t%s\tdescriptor %d" % (kind, number)] + _green_stack(listener.cb)

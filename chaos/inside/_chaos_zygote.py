@@ -68,6 +68,8 @@ def _prepare(ahead):
     import os
 
     import _chaos_ahead
+    import _chaos_effects  # a case that needs it has it
+    assert _chaos_effects
     before = _open_files()
     foreign, real = [], os.register_at_fork
     os.register_at_fork = _noting_hooks(real, foreign)

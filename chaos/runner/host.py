@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import selectors
@@ -43,6 +44,7 @@ def main() -> None:
     become_subreaper()
     folder = sys.argv[1] if len(sys.argv) > 1 else ""
     host = Host()
+    gc.freeze()         # what a forked supervisor does not collect it need not copy
     try:
         while True:
             host.step()

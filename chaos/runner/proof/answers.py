@@ -13,13 +13,17 @@ from chaos.runner.proof.values import Source, Standing, Waker
 
 HUB_FILES = tuple(f"eventlet/hubs/{name}.py" for name in ("poll", "epolls", "selects"))
 CLOCKS_AGREE_S = 0.001
+RESUMES = "switch"
+"""The only callback that lets a greenthread go on where it is: a time limit throws into it instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A timer of a hub that was not called yet; ``stack``: what it resumes, innermost first."""
+    """A timer of a hub that was not called yet; ``calls``: the name of what it calls, ``switch`` for one that resumes a
+    greenthread; ``stack``: of that greenthread, innermost first."""
 
     at_s: float
+    calls: str
     stack: tuple[str, ...]
 
 
@@ -75,7 +79,7 @@ def _answer(pid: int, blocks: list[tuple[list[str], list[str]]]) -> Answer:
             closed, stopping, off_s = int(words[2]), int(words[3]), float(words[4])
             hubs.append(Hub(int(words[1]), not closed and not stopping and abs(off_s) < CLOCKS_AGREE_S, ()))
         elif words[0] == "timer":
-            hubs[-1] = replace(hubs[-1], timers=(*hubs[-1].timers, Timer(float(words[1]), tuple(stack))))
+            hubs[-1] = replace(hubs[-1], timers=(*hubs[-1].timers, Timer(float(words[1]), words[2], tuple(stack))))
             green.append(("a timer", tuple(stack)))
         elif words[0] in ("listener", "suspended"):
             green.append((" ".join(words[1:]), tuple(stack)))
@@ -98,11 +102,11 @@ def with_hub(standing: Standing, hub: Hub, only_for_children: Callable[[tuple[st
     that does nothing but look for dead children (``only_for_children``, by its stack) are a wait for children."""
     if not hub.vacuous:
         return standing
-    others = tuple(source for source in standing.sources if source.waker is not Waker.TIME)
+    others = tuple(source for source in standing.sources if source.waker is not Waker.LIMIT)
     timers = []
     for timer in hub.timers:
         where = inner(timer.stack)
-        if only_for_children(timer.stack):
+        if timer.calls == RESUMES and only_for_children(timer.stack):
             timers.append(Source(Waker.CHILD, standing.pid, standing.tid, f"the end of a child, looked for by {where}",
                                  pids=children))
         else:

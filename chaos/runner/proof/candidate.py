@@ -68,13 +68,16 @@ class Candidate:
         return self.came_s[pid] + SETTLE_S if pid in self.came_s else self.asked[pid] + PATIENCE_S
 
     def excused(self, now_s: float) -> frozenset[int]:
-        """Main threads that may move: to answer, or, as far as they said, only to look for dead children."""
-        return frozenset(pid for pid in self.asked if now_s < self.answered_by_s(pid)) | self.looping()
+        """Threads that may move: main ones to answer, or, as far as they said, only to look for dead children; and those
+        that wait for the interpreter's lock."""
+        answering = frozenset(pid for pid in self.asked if now_s < self.answered_by_s(pid))
+        return answering | self.looping() | self.scene.waiters
 
     def looping(self) -> frozenset[int]:
         """Main threads that go round only to look for dead children, as far as they said."""
         return frozenset(pid for pid, answer in self.answers.items()
-                         if any(only_waits_for_children(timer.stack) for hub in answer.hubs for timer in hub.timers))
+                         if any(timer.calls == said.RESUMES and only_waits_for_children(timer.stack)
+                                for hub in answer.hubs for timer in hub.timers))
 
     def settled_s(self) -> float:
         return max((self.answered_by_s(pid) for pid in self.asked), default=self.began_s)
@@ -128,7 +131,7 @@ def tids(answer: said.Answer, member: Member, memory: Memory) -> dict[int, int]:
 def without(scene: Scene, doubtful: Collection[int]) -> Scene:
     """The snapshot as it would be if all those said that nothing is before them."""
     standings = tuple(
-        replace(standing, sources=tuple(one for one in standing.sources if one.waker not in (Waker.TIME, Waker.MEMBER)))
+        replace(standing, sources=tuple(one for one in standing.sources if one.waker not in (Waker.LIMIT, Waker.MEMBER)))
         if standing.pid in doubtful and standing.pid == standing.tid else standing for standing in scene.standings)
     sources = tuple(one for one in scene.sources if one.waker is not Waker.ALARM or one.pid not in doubtful)
     return replace(scene, standings=standings, sources=sources)

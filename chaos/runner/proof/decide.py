@@ -18,13 +18,15 @@ MARGIN_S = 0.05
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One atomic snapshot. ``still``: the living processes of which no thread moved; ``standings`` and ``sources`` are
-    theirs (``sources``: what wakes a whole process, alarms included)."""
+    theirs (``sources``: what wakes a whole process, alarms included); ``waiters``: threads that go round waiting for the
+    interpreter's lock, of which the holder stands still."""
 
     at_s: float
     members: Mapping[int, Member]
     still: frozenset[int]
     standings: tuple[Standing, ...]
     sources: tuple[Source, ...]
+    waiters: frozenset[int] = frozenset()
 
     @property
     def living(self) -> frozenset[int]:
@@ -48,7 +50,7 @@ class Verdict:
 def is_own(source: Source, until_s: float) -> bool:
     """Whether it may make its process go on before ``until_s``, whatever the rest of the tree does."""
     match source.waker:
-        case Waker.TIME | Waker.ALARM:
+        case Waker.LIMIT | Waker.TIME | Waker.ALARM:
             return source.at_s is None or source.at_s <= until_s + MARGIN_S
         case Waker.OUTSIDE | Waker.UNKNOWN:
             return True

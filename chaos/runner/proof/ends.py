@@ -56,9 +56,12 @@ class World:
     def __init__(self) -> None:
         self.whose = Whose(frozenset(), frozenset(), 0)
         self.tcp: dict[int, dict[int, tuple[str, str, str, str, str]]] = {}
-        self.descriptors = _descriptors()
 
     # -- tables of the machine ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def descriptors(self) -> dict[str, list[Holder]]:
+        return _descriptors()
 
     @cached_property
     def unix(self) -> dict[int, UnixSocket]:
@@ -250,19 +253,6 @@ class World:
         here = _Here(pid, tid, Watch(-1, "lock"), "", f"a lock in shared memory ({mapping[4] or 'no file'})")
         yield from self._held(here, holders, "mapped and perhaps")
 
-    def socket_limit(self, pid: int, fd: int, direction: str) -> Limit | None:
-        """SO_RCVTIMEO or SO_SNDTIMEO of a socket of ``pid``, read through a copy of the descriptor. OSError: unknown."""
-        if not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
-            return None
-        copy = _copy(pid, fd)
-        try:
-            with socket.socket(fileno=os.dup(copy)) as stolen:
-                option = socket.SO_RCVTIMEO if direction == "receive" else socket.SO_SNDTIMEO
-                seconds, rest = struct.unpack("<qq", stolen.getsockopt(socket.SOL_SOCKET, option, 16))
-        finally:
-            os.close(copy)
-        return Limit(for_s=seconds + rest / 1e6) if seconds or rest else None
-
     def process(self, pid: int) -> Iterator[Source]:
         """What may wake a process whatever its threads do: timers of its own, signals of a descriptor, io_uring."""
         try:
@@ -288,6 +278,20 @@ class _Here:
     watch: Watch
     link: str
     name: str
+
+
+def socket_limit(pid: int, fd: int, direction: str) -> Limit | None:
+    """SO_RCVTIMEO or SO_SNDTIMEO of a socket of ``pid``, read through a copy of the descriptor. OSError: unknown."""
+    if not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+        return None
+    copy = _copy(pid, fd)
+    try:
+        with socket.socket(fileno=os.dup(copy)) as stolen:
+            option = socket.SO_RCVTIMEO if direction == "receive" else socket.SO_SNDTIMEO
+            seconds, rest = struct.unpack("<qq", stolen.getsockopt(socket.SOL_SOCKET, option, 16))
+    finally:
+        os.close(copy)
+    return Limit(for_s=seconds + rest / 1e6) if seconds or rest else None
 
 
 def _descriptors() -> dict[str, list[Holder]]:

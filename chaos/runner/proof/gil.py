@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from chaos.runner.proof.syscalls import Memory
+from chaos.runner.proof.values import Lock
 
 IN_CONDITION = (40, 44, 32, 36)
 """Where in a pthread_cond_t glibc's waiters wait, up to 2.40 and from 2.41 on."""
@@ -24,13 +24,13 @@ THREAD_STATE = 512
 """Bytes of a thread state in which its thread is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """The interpreter's lock: where it is, the thread that has it, and how often it changed hands."""
-
-    address: int
-    holder: int
-    switches: int
+def is_as_before(lock: Lock, memory: Memory) -> bool:
+    """Whether that lock is still taken and has not changed hands: its holder stood still, so nobody else ran Python."""
+    try:
+        _, state, locked, switches = BEFORE_CONDITION.unpack(memory(lock.address, BEFORE_CONDITION.size))
+    except (OSError, struct.error):
+        return False
+    return (locked, switches, state) == (1, lock.switches, lock.state)
 
 
 def lock_at(futex: int, memory: Memory, tids: Collection[int]) -> Lock | None:
@@ -45,7 +45,7 @@ def lock_at(futex: int, memory: Memory, tids: Collection[int]) -> Lock | None:
         except (OSError, struct.error, OverflowError):
             continue
         if holder is not None:
-            return Lock(address, holder, switches)
+            return Lock(address, state, holder, switches)
     return None
 
 

@@ -30,6 +30,9 @@ STARTS_WORKERS: Mapping[str, frozenset[str]] = {
 }
 WAITS_FOR_EVER, ITS_SUPERVISOR = ("run", "_wait_forever"), "_child_supervisor_thread"
 
+SLEEPS = (("eventlet/hubs/hub.py", "switch"), ("eventlet/greenthread.py", "sleep"))
+"""The frames of ``eventlet.sleep``, innermost first."""
+
 
 def frame(line: str) -> tuple[str, str]:
     """``/path/file.py:12 function`` to its file and its function."""
@@ -37,12 +40,16 @@ def frame(line: str) -> tuple[str, str]:
     return place.rpartition(":")[0], function
 
 
+def line_is(line: str, tail: str, function: str) -> bool:
+    path, name = frame(line)
+    return path.endswith("/" + tail) and name == function
+
+
 def only_waits_for_children(stack: tuple[str, ...]) -> bool:
     """Whether what this stack of a sleeping greenthread does next is known: to look for dead children, and sleep again."""
-    own = [line for line in stack if "/eventlet/" not in line]
-    if not own:
+    if len(stack) <= len(SLEEPS) or any(not line_is(line, *one) for line, one in zip(stack, SLEEPS, strict=False)):
         return False
-    path, function = frame(own[0])
+    path, function = frame(stack[len(SLEEPS)])
     return any(path.endswith(tail) and function == name and digest(path) in digests
                for (tail, name), digests in REACTS_TO_CHILDREN.items())
 

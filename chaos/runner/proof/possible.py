@@ -61,7 +61,7 @@ def _doing(habit: Habit) -> list[str]:
 
 
 def _way(source: Source, now_s: float) -> str:
-    if source.waker not in (Waker.TIME, Waker.ALARM):
+    if source.waker not in (Waker.LIMIT, Waker.TIME, Waker.ALARM):
         return source.text if source.waker is Waker.UNKNOWN else f"waits for {source.text}"
     if source.at_s is None:
         return f"{source.text}, nobody knows when"

@@ -17,6 +17,7 @@ from chaos.runner.proof.values import Member, Task
 STATUS = re.compile(
     rb"^State:\t(.).*?^SigPnd:\t(\w+)\nShdPnd:\t(\w+)\nSigBlk:\t(\w+)\nSigIgn:\t(\w+)\nSigCgt:\t(\w+)"
     rb".*?^voluntary_ctxt_switches:\t(\d+)\nnonvoluntary_ctxt_switches:\t(\d+)", re.M | re.S)
+TICKS = os.sysconf("SC_CLK_TCK")
 NOTHING_BY_DEFAULT = sum(1 << number - 1 for number in (17, 18, 23, 28))
 """SIGCHLD, SIGCONT, SIGURG and SIGWINCH: without a handler they do nothing."""
 
@@ -69,6 +70,15 @@ def syscall(pid: int, tid: int) -> str:
         return read_short(f"/proc/{pid}/task/{tid}/syscall").decode("ascii", "replace").strip()
     except OSError:
         return "running"    # it may not be read, or is gone: the one word that proves nothing
+
+
+def started_s(pid: int, tid: int) -> float | None:
+    """When a thread was made, at the earliest: the kernel counts in hundredths of a second."""
+    try:
+        fields = read_short(f"/proc/{pid}/task/{tid}/stat").rpartition(b")")[2].split()
+        return int(fields[19]) / TICKS + clocks()[7] - 2 / TICKS
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def cpu_s(pid: int, tid: int) -> float:

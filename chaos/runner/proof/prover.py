@@ -20,6 +20,7 @@ from chaos.runner.proof.decide import Scene, Verdict, decide, is_own
 from chaos.runner.proof.known import has_lost_its_supervisor, is_master
 from chaos.runner.proof.possible import Habit, describe
 from chaos.runner.proof.scene import Camera
+from chaos.runner.proof.standing import OF_SOCKET, with_socket_limit
 from chaos.runner.proof.syscalls import decode
 from chaos.runner.proof.values import Kind, Member, Source, Task, Waker
 from chaos.runner.proof.words import role_text, text_of
@@ -39,6 +40,7 @@ MOST_TRIES = 12
 TORN_TRIES = 8
 NEVER_ASK_IN = ("pause", "rt_sigsuspend", "rt_sigtimedwait", "write", "writev", "pwrite64", "sendto", "sendmsg", "recvmsg")
 """A signal ends these for good, or with a part of what was to be written: asking would be what the process waits for."""
+HUB_WAITS_IN = ("clock_nanosleep", "nanosleep", "select", "poll", "epoll_wait")
 
 
 class Prover:
@@ -81,6 +83,7 @@ class Prover:
         if candidate is not None:
             self._take_answers(candidate)
             moved -= candidate.excused(now_s)
+        moved -= self.camera.beating()
         living = [pid for pid, member in members.items() if not member.dead]
         still = [pid for pid in living if moved.isdisjoint(task.tid for task in members[pid].tasks)]
         if not still or (len(still) < len(living) and not any(roles.get(pid, "") in {*owes, "parent"} for pid in still)):
@@ -101,7 +104,7 @@ class Prover:
     def _consider(self, switches: dict[int, int], roles: Mapping[int, str], owes: Collection[str], until_s: float) -> None:
         """Something stands still: take the atomic snapshot, see what is proven by it, and ask for what is missing."""
         now_s = procfs.now()
-        key = frozenset(switches.items())
+        key = frozenset(switches.items() - {(tid, switches.get(tid)) for tid in self.camera.beating()})
         if key == self.unproven and now_s < self.look_again_s:
             return
         longest_s = LOOK_AGAIN_S if len(roles) == len(self.scene.still if self.scene else ()) else LOOK_AGAIN_S / 5
@@ -139,22 +142,14 @@ class Prover:
                     owes: Collection[str]) -> list[int]:
         """The processes whose answers may complete a proof: a limit that may be an eventlet hub's own, an alarm
         that may be somebody else's, a parent that may only wait for signals, or have lost the thread that starts workers."""
-        doubtful = {source.pid for source in scene.all_sources() if self._is_doubtful(source, until_s, roles)}
+        of_hubs = {one.tid for one in scene.standings if one.call in HUB_WAITS_IN} - self.without_hub
+        doubtful = {source.pid for source in scene.all_sources() if _is_doubtful(source, of_hubs, until_s, roles)}
         hoped = decide(without(scene, doubtful), until_s, roles, owes)
         if hoped is not None:
             return sorted(doubtful & hoped.rests_on)
         if _missing(scene, roles, owes):
             return [pid for pid in scene.still - self.no_master if roles.get(pid) == "parent"]
         return []
-
-    def _is_doubtful(self, source: Source, until_s: float, roles: Mapping[int, str]) -> bool:
-        if source.waker is Waker.ALARM:
-            return is_own(source, until_s)
-        if source.pid != source.tid:
-            return False
-        if source.waker is Waker.MEMBER:
-            return roles.get(source.pid) == "parent"
-        return source.waker is Waker.TIME and is_own(source, until_s) and source.pid not in self.without_hub
 
     def _answer_file(self, pid: int) -> Path:
         return self.folder / f"state.{pid}"
@@ -260,7 +255,7 @@ class Prover:
             for task in member.tasks:
                 self.before[task.tid] = (now_s, procfs.cpu_s(pid, task.tid), task.switches)
             main = next((task for task in member.tasks if task.tid == pid), None)
-            call = decode(procfs.syscall(pid, pid), _unread, {}).call
+            call = with_socket_limit(decode(procfs.syscall(pid, pid), _unread, {}), pid).call
             if main is not None and _hears(main, call):
                 self._answer_file(pid).unlink(missing_ok=True)
                 with contextlib.suppress(ProcessLookupError):
@@ -268,10 +263,19 @@ class Prover:
                     self.described.append(pid)
 
 
+def _is_doubtful(source: Source, of_hubs: Collection[int], until_s: float, roles: Mapping[int, str]) -> bool:
+    """Whether the process could tell that this source is none."""
+    if source.waker is Waker.ALARM:
+        return is_own(source, until_s)
+    if source.waker is Waker.MEMBER:
+        return source.pid == source.tid and roles.get(source.pid) == "parent"
+    return source.waker is Waker.LIMIT and source.tid in of_hubs and source.pid == source.tid and is_own(source, until_s)
+
+
 def _hears(main: Task, call: str) -> bool:
     """Whether that thread can be asked: it rests, has our handler, and is in a call that goes on after a signal."""
     takes = main.caught >> (STATE_SIGNAL - 1) & 1 and not main.blocked >> (STATE_SIGNAL - 1) & 1
-    return bool(takes) and main.state == "S" and call not in NEVER_ASK_IN
+    return bool(takes) and main.state == "S" and call not in NEVER_ASK_IN and not call.endswith(OF_SOCKET)
 
 
 def _unread(address: int, length: int) -> bytes:

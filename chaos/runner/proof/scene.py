@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from chaos.runner.proof import procfs
 from chaos.runner.proof.decide import Scene
 from chaos.runner.proof.ends import Whose, World
+from chaos.runner.proof.gil import is_as_before
 from chaos.runner.proof.standing import stand
-from chaos.runner.proof.values import Member, Source, Standing, Waker
+from chaos.runner.proof.values import Lock, Member, Source, Standing, Task, Waker
 
-PASSES = 3
+PASSES = 4
+BEATS = 2
 
 Alarms = frozenset[tuple[str, float]] | None
 
@@ -31,11 +33,12 @@ class Camera:
         self.since: dict[int, float] = {}
         self.rounds: dict[int, int] = {}
         self.woke_s: dict[int, deque[float]] = {}
+        self.beats: dict[int, int] = {}
         self.moved: frozenset[int] = frozenset()
 
     def glance(self, pids: Iterable[int]) -> tuple[dict[int, Member], frozenset[int]]:
         """Everybody's counters, and the threads that moved since the last glance or are about to."""
-        before_s, self.at_s = self.at_s, procfs.now()
+        self.at_s = procfs.now()
         members: dict[int, Member] = {}
         moved: set[int] = set()
         seen: dict[int, int] = {}
@@ -48,40 +51,48 @@ class Camera:
                 seen[task.tid] = task.switches
                 if self.last.get(task.tid) != task.switches:
                     moved.add(task.tid)
-                    self._note_call(pid, task.tid, before_s)
+                    self._note_call(pid, task.tid)
                 elif task.state not in "SZXT":
                     moved.add(task.tid)
         for tid in self.last.keys() - seen.keys():
-            for table in (self.calls, self.since, self.rounds, self.woke_s):
+            for table in (self.calls, self.since, self.rounds, self.woke_s, self.beats):
                 table.pop(tid, None)
         for tid in moved - self.moved:
             self.woke_s.setdefault(tid, deque(maxlen=16)).append(self.at_s)
         self.last, self.moved = seen, frozenset(moved)
         return members, self.moved
 
-    def _note_call(self, pid: int, tid: int, before_s: float) -> None:
+    def _note_call(self, pid: int, tid: int) -> None:
         """Since when a thread can be in its present call at the earliest, which is all that a relative time limit tells.
 
         A thread may leave the processor more than once within one call. So a call counts as new only when a different
-        one was seen before it, or the thread was not there at the last glance.
+        one was seen before it; until then it may have begun when the thread did.
         """
         self.rounds[tid] = self.rounds.get(tid, 0) + 1
         if tid not in self.last:
-            self.since[tid] = before_s
+            started_s = procfs.started_s(pid, tid)
+            if started_s is not None:
+                self.since[tid] = started_s
         call = procfs.syscall(pid, tid)
         if call == "running":
             return
         known = self.calls.get(tid)
+        again = known is not None and call.split()[:3] == known[0].split()[:3] and call.startswith("202 ")
+        self.beats[tid] = self.beats.get(tid, 0) + 1 if again else 0
         if known is not None and known[0] != call:
             self.since[tid] = known[1]
         self.calls[tid] = (call, self.at_s)
 
+    def beating(self) -> frozenset[int]:
+        """Threads that were seen in one and the same wait for a lock again and again: perhaps for the interpreter's."""
+        return frozenset(tid for tid, beats in self.beats.items() if beats >= BEATS)
+
     def take(self) -> Scene | None:
         """The snapshot: opening pass, what everybody waits for, closing pass. None when anybody came or went meanwhile.
 
-        Who holds what is read before, because that takes longer than some loops sleep. What changes hands in between is
-        seen by the second snapshot, without which there is no proof. A tree with such a loop in it stands still only
-        between two rounds, so a pass is made again where one process moved.
+        A tree with a loop in it stands still only between two rounds, so the passes are made again where one process moved.
+        Who holds what is not read again then: that takes longer than some loops sleep. What changed hands meanwhile is seen
+        by the second snapshot, without which there is no proof.
         """
         scene = None
         try:
@@ -105,10 +116,12 @@ class Camera:
         closing = procfs.tree(self.above, self.ours, first=False)
         if set(opening) != set(closing):
             return None
-        still = frozenset(pid for pid in resting if closing[pid] == opening[pid])
+        locks = {pid: {one.tid: one.lock for one in stood[pid][0] if one.lock is not None} for pid in resting}
+        still = frozenset(pid for pid in resting if _is_same(opening[pid], closing[pid], locks[pid]))
         standings = tuple(standing for pid in still for standing in stood[pid][0])
         sources = tuple(source for pid in still for source in stood[pid][1])
-        return Scene(at_s, opening, still, standings, sources + alarms)
+        waiters = frozenset(tid for pid in still for tid in locks[pid])
+        return Scene(at_s, opening, still, standings, sources + alarms, waiters)
 
     def everybody(self) -> tuple[list[Standing], list[Source]]:
         """Where every thread stands, one after the other: no proof can be drawn from this."""
@@ -131,6 +144,19 @@ class Camera:
             return tuple(Source(Waker.ALARM, pid, pid, "an alarm, if it has one") for pid in pids)
         new = sorted(at_s for _, at_s in armed - self.before)
         return tuple(Source(Waker.ALARM, pid, pid, "an alarm that may be its own", new[0]) for pid in pids if new)
+
+
+def _is_same(before: Member, after: Member, locks: Mapping[int, Lock]) -> bool:
+    """Whether no thread moved. Those that wait for an interpreter's lock go round, and cannot leave that round while its
+    holder stands still and the lock has not changed hands."""
+    if not locks:
+        return before == after
+    with procfs.Memory(before.pid) as memory:
+        held = all(lock.holder not in locks and is_as_before(lock, memory) for lock in locks.values())
+
+    def others(member: Member) -> list[Task | int]:
+        return [one.tid if one.tid in locks and not one.signals else one for one in member.tasks]
+    return held and before.children == after.children and others(before) == others(after)
 
 
 def counters(scene: Scene) -> Mapping[int, int]:

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from chaos.runner.proof import procfs
-from chaos.runner.proof.ends import World
+from chaos.runner.proof.ends import World, socket_limit
+from chaos.runner.proof.gil import lock_at
 from chaos.runner.proof.syscalls import decode
 from chaos.runner.proof.values import Limit, Member, Source, Standing, Task, Wait, Waker
 
 SIGCHLD = 17
+OF_SOCKET = " (SO_RCVTIMEO or SO_SNDTIMEO)"
+"""What the name of a call gets whose limit is the socket's: a signal lets it begin anew, so it must not be asked."""
 WAKES_STOPPED = 1 << 8 | 1 << 17
 
 
@@ -41,24 +44,29 @@ def _thread(member: Member, task: Task, memory: procfs.Memory, world: World, sin
         why = {"R": "it runs", "D": "it waits for the disk or for memory", "t": "a debugger holds it"}
         text = why.get(task.state, f"its state is {task.state}")
         return Standing(pid, tid, task.state, "", text, (Source(Waker.UNKNOWN, pid, tid, text),))
-    wait = _with_socket_limit(decode(task.syscall, memory, clocks), world, pid)
+    wait = with_socket_limit(decode(task.syscall, memory, clocks), pid)
+    if wait.futex is not None and wait.limit is not None and wait.private and not task.signals:
+        lock = lock_at(wait.futex, memory, {one.tid for one in member.tasks} - {tid})
+        if lock is not None:
+            return Standing(pid, tid, "S", wait.call, f"waits for the interpreter's lock, which thread {lock.holder} has", (),
+                            lock)
     sources = list(_sources(member, tid, wait, world))
     if wait.limit is not None:
-        sources.append(Source(Waker.TIME, pid, tid, f"its {wait.call} ends", _ends_at(wait.limit, since_s)))
+        sources.append(Source(Waker.LIMIT, pid, tid, f"its {wait.call} ends", _ends_at(wait.limit, since_s)))
     if task.signals:
         sources.append(Source(Waker.UNKNOWN, pid, tid, "a signal that is on its way to it"))
     return Standing(pid, tid, "S", wait.call, _words(wait, sources), tuple(sources))
 
 
-def _with_socket_limit(wait: Wait, world: World, pid: int) -> Wait:
+def with_socket_limit(wait: Wait, pid: int) -> Wait:
     """A recv() without a limit may end all the same: the socket may have one of its own."""
     if not wait.on_socket:
         return wait
     try:
-        limit = world.socket_limit(pid, wait.watches[0].fd, wait.on_socket)
+        limit = socket_limit(pid, wait.watches[0].fd, wait.on_socket)
     except OSError as error:
         return replace(wait, unknown=f"whether its socket has a time limit cannot be read: {error.strerror}")
-    return replace(wait, limit=limit)
+    return wait if limit is None else replace(wait, limit=limit, call=wait.call + OF_SOCKET)
 
 
 def _sources(member: Member, tid: int, wait: Wait, world: World) -> Iterator[Source]:
@@ -86,7 +94,7 @@ def _words(wait: Wait, sources: list[Source]) -> str:
     """``waits in select for descriptor 5 (pipe:[7]), its writing end held by 12, without a time limit``."""
     if wait.unknown:
         return wait.unknown
-    what = [source.text for source in sources if source.waker not in (Waker.TIME, Waker.UNKNOWN)]
+    what = [source.text for source in sources if source.waker not in (Waker.LIMIT, Waker.UNKNOWN)]
     if not what and wait.futex is not None:
         what = ["a lock, or a thread, of its own process"]
     if not what and wait.call in ("pause", "rt_sigsuspend", "rt_sigtimedwait"):

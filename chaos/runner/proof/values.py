@@ -81,8 +81,9 @@ class Wait:
 
 
 class Waker(Enum):
-    """Who could end a wait."""
+    """Who could end a wait. ``LIMIT``: its own time limit; ``TIME``: any other timer."""
 
+    LIMIT = "limit"
     TIME = "time"
     OUTSIDE = "outside"
     UNKNOWN = "unknown"
@@ -93,7 +94,7 @@ class Waker(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One way in which a thread could go on: at ``at_s`` (TIME, ALARM: None unknown when), by one of ``pids`` (MEMBER,
+    """One way in which a thread could go on: at ``at_s`` (LIMIT, TIME, ALARM: None unknown when), by one of ``pids`` (MEMBER,
     CHILD), by somebody outside, or in a way that is not understood. ``text`` names it."""
 
     waker: Waker
@@ -105,8 +106,20 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """An interpreter's lock that is taken: where it is, whose thread state has it, which thread that is, and how often the
+    lock changed hands."""
+
+    address: int
+    state: int
+    holder: int
+    switches: int
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """Where one thread stands: its call in words, and each way in which it could go on."""
+    """Where one thread stands: its call in words, and each way in which it could go on. ``lock``: what it waits for, with a
+    limit that is none, where that is the interpreter's lock."""
 
     pid: int
     tid: int
@@ -114,3 +127,4 @@ class Standing:
     call: str
     text: str
     sources: tuple[Source, ...] = ()
+    lock: Lock | None = None

@@ -48,8 +48,9 @@ def _head(scene: Scene, verdict: Verdict, until_s: float, roles: Mapping[int, st
         case Kind.PART:
             names = ", ".join(name(pid, roles) for pid in sorted(verdict.pids))
             others = ", ".join(name(pid, roles) for pid in sorted(scene.living - verdict.pids))
-            when = "" if verdict.not_before_s is None else f" before {verdict.not_before_s - scene.at_s:.1f} s from now"
-            return f"{names} can never go on{when}, whatever the others do ({others})"
+            if verdict.not_before_s is None:
+                return f"{names} can never go on, whatever the others do ({others})"
+            return f"{names} cannot go on before {verdict.not_before_s - scene.at_s:.1f} s from now, whatever {others} do"
         case _:
             return ""
 
@@ -80,7 +81,7 @@ def _from(stack: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _times(scene: Scene, verdict: Verdict) -> list[Source]:
-    times = [source for source in scene.all_sources() if source.waker in (Waker.TIME, Waker.ALARM)
+    times = [source for source in scene.all_sources() if source.waker in (Waker.LIMIT, Waker.TIME, Waker.ALARM)
              and (source.pid in verdict.pids or source.waker is Waker.ALARM)]
     return sorted(times, key=lambda source: source.at_s or 0.0)
 
