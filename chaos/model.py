@@ -310,6 +310,8 @@ class Observation:
     output: str = ""
     stacks: str = ""
     proof: Proof | None = None
+    still_possible: tuple[str, ...] = ()
+    """Where time ran out without a proof: what could still have happened, a line each. Described, never called proven."""
     leaks: tuple[str, ...] = ()
     calls: tuple[tuple[str, str], ...] = ()
     """Traced calls (sites ``CALLER,CALLEE``) and the exception that each callee names, "" where it names none."""

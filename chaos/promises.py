@@ -246,7 +246,7 @@ def same_on_both_backends(a: Judged, b: Judged) -> Broken | None:
     first, second = a.verdict.outcome, b.verdict.outcome
     if first is second or first in silent or second in silent:
         return None
-    if _phase(a) is not _phase(b) or _serves_itself(a) is not _serves_itself(b) or _is_counted(a.case):
+    if _phase(a) is not _phase(b) or _serves_itself(a) is not _serves_itself(b) or _is_met_elsewhere(a.case):
         return None
     return Broken(SAME_ON_BOTH_BACKENDS, f"{first} under {a.case.backend}, {second} under {b.case.backend}")
 
@@ -256,20 +256,16 @@ def _phase(judged: Judged) -> Phase | None:
 
 
 def _serves_itself(judged: Judged) -> bool:
-    """Whether a general site (a thread, a pool, a timer) of the launcher's own process is one of the service's.
-
-    General is also what a limit takes away: it is met wherever the process next needs it, not at the site.
-    """
-    general = any((fault.site.startswith(_GENERAL_SITES) or fault.action == "limit") and fault.role != "worker"
-                  for fault in judged.case.faults)
+    """Whether a general site (a thread, a pool, a timer) of the launcher's own process is one of the service's."""
+    general = any(fault.site.startswith(_GENERAL_SITES) and fault.role != "worker" for fault in judged.case.faults)
     return general and "parent" in judged.seen.expected.serving_roles
 
 
-def _is_counted(case: Case) -> bool:
-    """Whether it is the n-th thread, timer or submit that fails: that is another one on the other backend. The first
-    submit is, too: to the pool of the RPC server here, to that of a timer there."""
-    return any(fault.site.startswith("executor.") or (fault.site.startswith(_GENERAL_SITES) and fault.hits.first > 1)
-               for fault in case.faults)
+def _is_met_elsewhere(case: Case) -> bool:
+    """Whether the fault is met at another thing on the other backend: the n-th thread, timer or process; a submit, to the
+    pool of the RPC server here and to that of a timer there; a limit, wherever the process next needs what it takes."""
+    return any(fault.site.startswith("executor.") or fault.action == "limit"
+               or (fault.site.startswith(_GENERAL_SITES) and fault.hits.first > 1) for fault in case.faults)
 
 
 _GENERAL_SITES = ("thread.", "greenthread.", "executor.", "timer.", "process.")

@@ -86,6 +86,7 @@ class Run:
         self.stacks = ""
         self.prover: Prover | None = None
         self.proof: Proof | None = None
+        self.still_possible: tuple[str, ...] = ()
         self.ahead: tuple[str, ...] = ()
         self.still_running = False
         self.asked: dict[int, float] = {}
@@ -311,6 +312,8 @@ class Run:
         """It still runs: how busy is it, how many workers live, and where does every thread stand?"""
         self.look()
         self.still_running = True
+        if self.proof is None and self.prover is not None:
+            self.still_possible = self.prover.still_possible()
         self.read_output()
         self.stacks = stacks.collect(self.folder.path, [one.pid for one in self.facts.alive], self.facts.roles,
                                      self.output, self.pump)
@@ -370,6 +373,7 @@ class Run:
             proof=self.proof and dataclasses.replace(self.proof, text=self._masked(self.proof.text)),
             calls=tuple(facts.calls.items()),
             means=tuple(dict.fromkeys(facts.means)),
+            still_possible=tuple(map(self._masked, self.still_possible)),
             leaks=leaks(self._shown(output), self.request.secrets),
             ahead=self.ahead,
         )

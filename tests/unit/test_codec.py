@@ -66,6 +66,7 @@ SEEN = Observation(
     cpu_share=0.25,
     output="a log\x00 with \udcff and \n lines",
     stacks="stacks",
+    still_possible=("it may",),
     proof=Proof("late", 1.0, "text", not_before_s=3600.0),
     leaks=("secret 0",),
     harness="why",

@@ -41,7 +41,8 @@ def describe(standings: Sequence[Standing], of_processes: Sequence[Source], habi
             who = "its main thread" if standing.tid == standing.pid else f"thread {standing.tid}"
             line = f"{name(standing.pid, roles)}, {who}: {'; '.join(ways)}{_place(standing, answers)}"
             rows.append((habit.cpu_share + habit.wakes_per_s, line))
-    rows += [(0.0, f"{name(one.pid, roles)}: {_way(one, now_s)}") for one in of_processes if one.waker is not Waker.CHILD]
+    rows += [(0.0, f"{name(one.pid, roles)}: {_way(one, now_s)}") for one in of_processes
+             if one.waker is not Waker.CHILD and (one.waker is not Waker.ALARM or not rows)]
     rows.sort(key=lambda row: -row[0])
     lines = list(dict.fromkeys(line for _, line in rows))
     if len(lines) > MOST_LINES:

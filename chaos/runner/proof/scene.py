@@ -135,7 +135,7 @@ class Camera:
                 threads, of_process = stand(member, world, self.since)
                 standings += threads
                 sources += of_process
-        return standings, sources
+        return standings, [*sources, *self._alarms(pid for pid, member in members.items() if not member.dead)]
 
     def _alarms(self, pids: Iterable[int]) -> tuple[Source, ...]:
         """SIGALRM under way to any of ``pids``. The kernel does not tell whose an alarm is: a new one may be each's."""
