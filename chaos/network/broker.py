@@ -25,6 +25,8 @@ from chaos.network.companion import Companion, Line, Message
 PACKAGE = "rabbitmq-server"
 SCRIPTS = "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server"
 """Debian's; /usr/sbin/rabbitmq-server changes the user and goes to /var/lib, so it is of no use here."""
+EVENTS = "broker"
+"""What events of the node itself are told of: ``did`` (an operation, or ``died``) and ``state``."""
 BOOTS_WITHIN_S = 200.0
 """Above what the companion itself allows (three tries of one minute): its reason is better than ours."""
 
@@ -62,6 +64,7 @@ class Broker:
         self.line = line
         self.folder = folder
         self.facts = facts
+        line.hear_of(EVENTS)
         self.port: int = facts["port"]
         self.user: str = facts["user"]
         self.password: str = facts["password"]
@@ -104,8 +107,12 @@ class Broker:
         """Orderly: Connection.Close 320 to everybody, then the port refuses. 60 ms."""
         return self.line.ask("stop")
 
+    def crash(self) -> Message:
+        """To its clients what ``kill`` is (no word, a reset, then refused), in 60 ms; ``start`` then takes half a second."""
+        return self.line.ask("crash")
+
     def start(self) -> Message:
-        """After ``stop`` half a second, after ``kill`` a boot. The port and what was durable are the same."""
+        """After ``stop`` or ``crash`` half a second, after ``kill`` a boot. The port and what was durable are the same."""
         return self.line.ask("start", within_s=BOOTS_WITHIN_S)
 
     def restart(self, *, down_s: float = 0.0) -> Message:

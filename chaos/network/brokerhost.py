@@ -21,11 +21,15 @@ from chaos.network.serving import Serving, run_companion
 from chaos.runner import tree
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+EVENTS = "broker"
+"""As ``broker.EVENTS``."""
 BOOT_TRIES = 3
 """A port that was free a moment ago may be taken by another process of the machine."""
 ALL_ENDED_WITHIN_S = 5.0
 ALARMS = ("memory", "disk")
 
+CRASH = ("rabbit_maintenance:suspend_all_client_listeners(), "
+         "[exit(P, kill) || P <- rabbit_networking:connections()], rabbit:stop()")
 STOP = ("rabbit_maintenance:suspend_all_client_listeners(), "
         '[rabbit_networking:close_connection(P, "stopped by chaos") || P <- rabbit_networking:connections()], '
         "Wait = fun(_, 0) -> ok; (Again, N) -> case rabbit_networking:connections() of [] -> ok; "
@@ -42,8 +46,8 @@ class Host:
         self.busy = asyncio.Lock()
         self.handlers: dict[str, Callable[[Message], Awaitable[Message]]] = {
             "boot": self.boot, "vhost": self.vhost, "drop": self.drop, "kill": self.kill, "stop": self.stop,
-            "start": self.start, "restart": self.restart, "pause": self.pause, "resume": self.resume,
-            "alarm": self.alarm, "calm": self.calm, "disconnect": self.disconnect, "count": self.count,
+            "crash": self.crash, "start": self.start, "restart": self.restart, "pause": self.pause,
+            "resume": self.resume, "alarm": self.alarm, "calm": self.calm, "disconnect": self.disconnect, "count": self.count,
             "state": self.tell_state,
         }
 
@@ -58,7 +62,7 @@ class Host:
             async with self.busy:
                 answer = await self.handlers[do](request)
         if do not in ("vhost", "drop", "count", "state", "calm"):
-            self.serving.tell("broker", did=do, state=self.state)
+            self.serving.tell("broker", port=EVENTS, did=do, state=self.state)
         return {**answer, "state": self.state, "began_s": began, "took_s": time.monotonic() - began}
 
     @property
@@ -118,6 +122,12 @@ class Host:
         that reads late.
         """
         await self.running.ask(STOP)
+        self.state = "stopped"
+        return {}
+
+    async def crash(self, request: Message) -> Message:
+        """The processes that have the connections are killed, so that their sockets close as those of a killed node do."""
+        await self.running.ask(CRASH)
         self.state = "stopped"
         return {}
 
@@ -184,7 +194,7 @@ class Host:
 
     def _died(self, status: int) -> None:
         self.state = "dead"
-        self.serving.tell("broker", did="died", state=self.state, status=status)
+        self.serving.tell("broker", port=EVENTS, did="died", state=self.state, status=status)
 
 
 def _checked(name: str) -> str:

@@ -31,7 +31,8 @@ STARTS_WITHIN_S = 30.0
 """Half a second is normal; a machine may be busy."""
 ENDS_WITHIN_S = 15.0
 ANSWERS_WITHIN_S = 30.0
-MOST_EVENTS = 10_000
+MOST_EVENTS = 100_000
+"""A case has a few dozen. Whoever hears more has subscribed to what it does not want."""
 
 Message = dict[str, Any]
 
@@ -50,8 +51,9 @@ ERRORS: dict[str, type[Exception]] = {"usage": UsageError, "missing": MissingPar
 class Line:
     """One connection to a companion: requests go out, answers and events come in. For one thread.
 
-    ``folder``: the companion's. ``events``: all events so far, oldest first, each with ``event`` (what) and ``at_s``
-    (time.monotonic(), which all processes of a machine share). Raises CompanionBroke where nobody listens.
+    ``folder``: the companion's. ``events``: those that this line has asked for (``hear_of``) and that have come so far,
+    oldest first, each with ``event`` (what), ``port`` (of what) and ``at_s`` (time.monotonic(), which all processes of a
+    machine share). Raises CompanionBroke where nobody listens.
     """
 
     def __init__(self, folder: str) -> None:
@@ -83,18 +85,35 @@ class Line:
     def ask(self, do: str, *, within_s: float = ANSWERS_WITHIN_S, **words: object) -> Message:
         """What the companion answers to ``do``. Raises UsageError, MissingPart or CompanionBroke as it says, and
         Unanswered after ``within_s`` seconds."""
+        number = self.begin(do, **words)
+        self._until(lambda: number in self._answers, within_s, f"the answer to {do!r}")
+        answer = self.answer(number)
+        assert answer is not None
+        return answer
+
+    def begin(self, do: str, **words: object) -> int:
+        """Ask, and do not wait: the number by which ``answer`` knows it. For a caller with other things to watch."""
         self._count += 1
         number = self._count
         try:
             self._socket.sendall(json.dumps({"id": number, "do": do, **words}).encode() + b"\n")
         except OSError as error:
             raise CompanionBroke(f"asked to {do!r}, the companion was gone: {error}") from error
-        self._until(lambda: number in self._answers, within_s, f"the answer to {do!r}")
-        answer = self._answers.pop(number)
+        return number
+
+    def answer(self, number: int) -> Message | None:
+        """The answer to ``begin``, once; None: not yet (``hear`` first). Raises as ``ask`` does."""
+        answer = self._answers.pop(number, None)
+        if answer is None:
+            return None
         if "error" in answer:
             raise ERRORS.get(answer.get("kind", ""), CompanionBroke)(answer["error"])
         found: Message = answer["ok"]
         return found
+
+    def hear_of(self, port: str) -> None:
+        """From now on this line gets the events of ``port``; ask before what is to be heard can happen."""
+        self.ask("hear", port=port)
 
     def event(self, name: str, *, within_s: float, after: int = 0, **like: object) -> Message:
         """The first event ``name`` from number ``after`` on whose fields are ``like``; waits for it.
@@ -131,8 +150,10 @@ class Line:
     def _take(self, message: Message) -> None:
         if "id" in message:
             self._answers[message["id"]] = message
-        elif len(self.events) < MOST_EVENTS:
+        else:
             self.events.append(message)
+            if len(self.events) > MOST_EVENTS:
+                raise CompanionBroke(f"more than {MOST_EVENTS} events on one line; a line a case has a few dozen")
 
     def _until(self, is_so: Callable[[], bool], within_s: float, what: str) -> None:
         until = time.monotonic() + within_s

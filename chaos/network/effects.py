@@ -20,7 +20,7 @@ BANDWIDTH_STEP_S = 0.05
 """A narrow line lets through a little all the time, and not everything at once at the end."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Armed:
     """A toxic of a port: ``toxic`` may be changed while it acts; ``lifted`` ends it on every connection."""
 
@@ -118,10 +118,12 @@ async def slicer(live: Live, stream: Stream, data: bytes, arrived_s: float) -> A
 async def limit_data(live: Live, stream: Stream, data: bytes, arrived_s: float) -> AsyncIterator[bytes]:
     left = max(0, int(live.arg("bytes")) - live.passed)
     live.passed += len(data)
+    if len(data) < left:
+        yield data
+        return
     if left:
         yield data[:left]
-    if len(data) >= left and not live.armed.lifted.is_set():
-        live.wire.end("limit_data")
+    live.wire.end("limit_data")     # lifted meanwhile or not: what was cut off is missing
 
 
 async def timeout(live: Live, stream: Stream, data: bytes, arrived_s: float) -> AsyncIterator[bytes]:

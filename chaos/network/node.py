@@ -231,6 +231,6 @@ class Node:
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{here}/enabled_plugins", "RABBITMQ_MNESIA_BASE": f"{here}/mnesia",
             "RABBITMQ_LOG_BASE": f"{here}/log", "RABBITMQ_PID_FILE": f"{here}/pid", "RABBITMQ_ALLOW_INPUT": "1",
             "ERL_EPMD_PORT": str(self.epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_CRASH_DUMP": "/dev/null",
-            # By the environment, so that the helper machines that the node starts for a moment listen on loopback too.
+            # By the environment, so that the virtual machines that the node starts for a moment listen on loopback too.
             "ERL_AFLAGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }

@@ -24,6 +24,8 @@ from chaos.network.words import Acts, Kind, Stream, Toxic
 PIECE_BYTES = 1 << 16
 MOST_PIECES = 256
 """So many wait in a stream that is held up; then the sender is held up too, by TCP."""
+ACCEPT_AGAIN_S = 0.1
+"""After an error such as too many open files, which would come again at once."""
 Tell = Callable[..., None]
 RST = struct.pack("ii", 1, 0)
 
@@ -294,7 +296,6 @@ class Port:
         self._kept = _bound(0)
         self.number: int = self._kept.getsockname()[1]
         self._listening: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
         self._listen()
 
     def arm(self, toxic: Toxic) -> None:
@@ -335,8 +336,9 @@ class Port:
         self.tell("lifted", port=self.name, toxic=armed.toxic.name)
 
     def strike(self, armed: Armed) -> None:
-        """Refuse from now on; ``down`` closes what is there as well."""
-        self._struck.append(armed)
+        """Refuse from now on; ``down`` closes what is there as well. Its moment may come on more than one connection."""
+        if armed not in self._struck:
+            self._struck.append(armed)
         self._stop_listening()
         if armed.toxic.word.name == "down":
             for connection in tuple(self.connections.values()):
@@ -370,25 +372,34 @@ class Port:
         self._listening = _bound(self.number)
         self._listening.listen(128)
         self._listening.setblocking(False)
-        self._accepting = asyncio.ensure_future(self._accept(self._listening))
+        self._keep(asyncio.ensure_future(self._accept(self._listening)))
 
     def _stop_listening(self) -> None:
-        if self._listening is not None and self._accepting is not None:
-            self._listening.shutdown(socket.SHUT_RDWR)      # refuses from here on; the descriptor is the task's to close
-            self._accepting.cancel()
-            self._listening = self._accepting = None
+        if self._listening is not None:
+            self._listening.shutdown(socket.SHUT_RDWR)      # refuses from here on; its task learns of it and closes it
+            self._listening = None
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         with listening:
             while True:
-                accepted, _ = await loop.sock_accept(listening)
+                try:
+                    accepted, _ = await loop.sock_accept(listening)
+                except OSError as error:
+                    if self._listening is not listening:
+                        return
+                    self.tell("failed", port=self.name, connection=0, because=f"{type(error).__name__}: {error}")
+                    await asyncio.sleep(ACCEPT_AGAIN_S)
+                    continue
                 self.accepted += 1
                 _without_delay(accepted)
                 connection = self.connections[self.accepted] = Connection(self, self.accepted, accepted)
-                task = asyncio.ensure_future(self._run(connection))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._keep(asyncio.ensure_future(self._run(connection)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        """The loop itself holds tasks by weak references only."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _run(self, connection: Connection) -> None:
         try:

@@ -2,7 +2,8 @@
 
     {"id": 7, "do": "vhost", "name": "a"}   ->   {"id": 7, "ok": {...}}  or  {"id": 7, "error": why, "kind": who must act}
 
-Events (``{"event": name, "at_s": time.monotonic(), ...}``) go to every line that is open at that moment.
+Events (``{"event": name, "port": of what, "at_s": time.monotonic(), ...}``) go to the lines that have asked for those of
+their port: ``{"do": "hear", "port": name}``.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ class Serving:
         self.folder = folder
         self.owner_pid = owner_pid
         self.over = asyncio.Event()
-        self._lines: set[asyncio.StreamWriter] = set()
+        self._lines: dict[asyncio.StreamWriter, set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def tell(self, event: str, **fields: object) -> None:
-        """Send an event to every open line."""
-        message = {"event": event, "at_s": time.monotonic(), **fields}
-        for line in tuple(self._lines):
-            _send(line, message)
+    def tell(self, event: str, *, port: str, **fields: object) -> None:
+        """Send an event to every line that hears of ``port``."""
+        message = {"event": event, "at_s": time.monotonic(), "port": port, **fields}
+        for line, heard in tuple(self._lines.items()):
+            if port in heard:
+                _send(line, message)
 
     async def run(self, handle: Handler) -> None:
         """Serve until the owner is gone or has closed our input, or SIGTERM came."""
@@ -79,17 +81,22 @@ class Serving:
             self.over.set()
 
     async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
-        self._lines.add(writer)
+        self._lines[writer] = set()
         try:
             while line := await reader.readline():
+                request = json.loads(line)
+                if request["do"] == "hear":
+                    self._lines[writer].add(request["port"])
+                    _send(writer, {"id": request["id"], "ok": {}})
+                    continue
                 # A task each: one who waits for a node to boot must not hold up one who pauses it.
-                task = asyncio.ensure_future(_answer(json.loads(line), writer, handle))
+                task = asyncio.ensure_future(_answer(request, writer, handle))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        except (ConnectionError, ValueError):
+        except (ConnectionError, ValueError, KeyError):
             pass        # gone in the middle of a word, or not one of ours
         finally:
-            self._lines.discard(writer)
+            del self._lines[writer]
             writer.close()
 
 

@@ -48,7 +48,7 @@ class ProxyPort:
 
 
 class Wire:
-    """All ports of one companion, by a line to it. ``line.events``: what happened on them."""
+    """All ports of one companion, by a line to it. ``line.events``: what happened on those that were had through this."""
 
     def __init__(self, line: Line, folder: str) -> None:
         self.line = line
@@ -59,13 +59,15 @@ class Wire:
         return Wire(Line(self.folder), self.folder)
 
     def port(self, name: str, number: int) -> ProxyPort:
-        """A port that another line has opened."""
+        """A port that another line has opened; from now on this line hears of it too."""
+        self.line.hear_of(name)
         return ProxyPort(self.line, name, number)
 
     @contextlib.contextmanager
     def proxy(self, name: str, *, to: tuple[str, int], certificate: str = "") -> Iterator[ProxyPort]:
         """A port that passes connections on ``to`` a host and port. ``certificate``: a PEM file; the port then speaks TLS
         to the target and plain text to the broker. Closed afterwards, with its connections."""
+        self.line.hear_of(name)
         number = self.line.ask("listen", name=name, host=to[0], port=to[1], certificate=certificate)["number"]
         try:
             yield ProxyPort(self.line, name, number)
@@ -75,6 +77,7 @@ class Wire:
     @contextlib.contextmanager
     def peer(self, name: str, manner: str, **words: float) -> Iterator[int]:
         """A port (its number) on which a hostile peer shows ``manner`` (see ``peer.MANNERS``) to whoever connects."""
+        self.line.hear_of(name)
         number: int = self.line.ask("peer", name=name, manner=manner, words=words)["number"]
         try:
             yield number

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,12 @@ def rabbit() -> Iterator[Broker]:
         pytest.skip(f"not run without RabbitMQ: {missing}")
     with private_broker() as broker:
         yield broker
+        assert not _said(broker.folder), "the process of the broker has met no error that nobody was told"
+
+
+def _said(folder: str) -> str:
+    """What a companion has written to its standard error."""
+    return Path(folder, "said").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,12 @@ def vhost(rabbit: Broker) -> Iterator[Vhost]:
 def wire() -> Iterator[Wire]:
     with open_wire() as wire:
         yield wire
+        assert not _said(wire.folder), "the process of the ports has met no error that nobody was told"
 
 
 @pytest.fixture(scope="session")
 def caller() -> Iterator[Caller]:
+    """The caller's process says what oslo.messaging logs; that is nobody's error."""
     with open_caller() as caller:
         yield caller
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,16 @@ def test_a_wait_for_what_does_not_happen_ends_and_tells_what_happened_instead() 
     with Companion("chaos.network.wirehost") as companion, \
             pytest.raises(Unanswered, match=r"waited 0.1 s for the event 'fired' with .*'toxic': 'x'"):
         companion.line.event("fired", toxic="x", within_s=0.1)
+
+
+def test_a_line_hears_of_what_it_has_asked_for_only() -> None:
+    """Who does not listen is not told, so that nothing piles up for a sweep that is long."""
+    with Companion("chaos.network.wirehost") as companion, Line(companion.folder) as other:
+        companion.line.hear_of("peer")
+        number = companion.line.ask("peer", name="peer", manner="good", words={})["number"]
+        socket.create_connection(("127.0.0.1", number), 20).close()
+        companion.line.event("closed", port="peer", within_s=20)
+        assert not other.hear()
 
 
 def test_a_companion_that_was_killed_is_an_error_and_no_hang() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
+import threading
 import time
 
 import pytest
@@ -256,3 +259,51 @@ def test_two_lines_break_the_same_port(wire: Wire, echo: Echo) -> None:
             with pytest.raises(ConnectionResetError):
                 client.receive(1)
             assert other.line.event("fired", toxic="reset", within_s=WITHIN_S)["connection"] == 1
+
+
+def test_random_faults_by_the_hundred_never_change_or_reorder_what_comes_through(wire: Wire, echo: Echo) -> None:
+    """What arrives is a beginning of what was sent, and afterwards the port is as good as new. The seed is fixed; threads
+    are not, so every run is another one."""
+    rng = random.Random(5)
+    over, wrong = threading.Event(), []
+
+    def work(seed: int) -> None:
+        own = random.Random(seed)
+        while not over.is_set():
+            with contextlib.suppress(OSError), Client(port.number) as client:
+                client.socket.settimeout(2)
+                for _ in range(5):
+                    sent = own.randbytes(own.randrange(1, 20_000))
+                    client.send(sent)
+                    got = client.receive(len(sent))
+                    if not sent.startswith(got):
+                        wrong.append((seed, len(sent)))
+                    if got != sent:
+                        break
+
+    with wire.proxy("plain", to=echo.address) as port:
+        workers = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(3)]
+        for worker in workers:
+            worker.start()
+        for number in range(100):
+            word, args = rng.choice(HARM)
+            port.arm(f"t{number}", word, stream=rng.choice(["upstream", "downstream"]),
+                     moment=rng.choice(["now", "bytes:100", "bytes:5000", "seconds:0.01"]), **args)
+            if number >= 3:
+                port.lift(f"t{number - 3}")
+        for number in (97, 98, 99):
+            port.lift(f"t{number}")
+        over.set()
+        for worker in workers:
+            worker.join(WITHIN_S)
+        assert not any(worker.is_alive() for worker in workers)
+        with Client(port.number) as client:
+            client.trip()
+    assert not wrong
+
+
+HARM: tuple[tuple[str, dict[str, float]], ...] = (
+    ("latency", {"latency_s": 0.01, "jitter_s": 0.01}), ("bandwidth", {"rate_kb_s": 500}),
+    ("slicer", {"average_bytes": 500, "variation_bytes": 400}), ("limit_data", {"bytes": 3000}), ("blackhole", {}),
+    ("half_open", {}), ("reset_peer", {"timeout_s": 0.01}), ("down", {}), ("refuse", {}), ("slow_close", {"delay_s": 0.05}),
+)
