@@ -54,6 +54,7 @@ class Zygote:
         self.early: Counter[str] = Counter()
         self.preface = b""
         self.free: list[Warden] = []
+        self.busy = 0
         asked, self._control = os.pipe2(os.O_CLOEXEC)
         self._answers, answered = os.pipe2(os.O_CLOEXEC)
         self._output, output = os.pipe2(os.O_CLOEXEC)
@@ -181,6 +182,7 @@ class Zygotes:
         self._count += 1
         warden = zygote.free_warden(Path(os.path.dirname(request.folder), f"warden-{self._count}"))
         self._wardens.add(warden)
+        zygote.busy += 1
         return warden
 
     def keep_only(self, warden: Warden | None) -> None:
@@ -194,6 +196,7 @@ class Zygotes:
 
     def give_back(self, warden: Warden, *, in_order: bool) -> None:
         """Its case is over; ``in_order``: it can have another one."""
+        warden.zygote.busy -= 1
         if in_order and warden.zygote in self._kept.values():
             warden.zygote.free.append(warden)
         else:
@@ -220,9 +223,11 @@ class Zygotes:
         return known
 
     def _give_up_old(self) -> None:
-        living = [key for key, one in self._kept.items() if isinstance(one, Zygote)]
-        for key in living[:-MOST_ZYGOTES]:
-            self._forget(key)
+        """Not one that has a case under way: its wardens would fall to the host, which ends what it finds below itself."""
+        living = [(key, one) for key, one in self._kept.items() if isinstance(one, Zygote)]
+        for key, one in living[:-MOST_ZYGOTES]:
+            if not one.busy:
+                self._forget(key)
 
     def _forget(self, key: str) -> None:
         one = self._kept.pop(key, None)

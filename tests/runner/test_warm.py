@@ -150,6 +150,23 @@ def test_cases_that_run_at_once_are_forked_from_one_process_and_kept_apart(stage
         assert {one.started_as for one in done.values()} == {"warm"}
 
 
+def test_a_process_to_fork_from_is_not_given_up_while_a_case_of_it_runs(stage: Stage) -> None:
+    gate = stage.folder / "gate"
+    os.mkfifo(gate)
+    with Pool(6) as pool:
+        warming = Warming(stage, pool, "VALUE = 1")
+        slow = warming.request(f"open({str(gate)!r}).read()\nsys.exit(9)")
+        others = [replace(warming.request(f"sys.exit({n})"), env=(("OTHER", str(n)),)) for n in range(5)]
+        done = []
+        for request, seen in pool.run([slow, *others]):
+            if seen is not None:
+                done.append((request.case_id, seen.started_as, seen.ending))
+                if len(done) == 5:
+                    gate.write_text("")     # opens once the slow one reads: it still waits
+    assert done[-1] == (slow.case_id, "warm", Exited(9))
+    assert {started for _, started, _ in done} == {"warm"}
+
+
 def test_how_a_warm_case_was_killed_is_known(stage: Stage, pool: Pool) -> None:
     with pool:
         seen = pool.run_one(Warming(stage, pool, "").request("os.kill(os.getpid(), 11)"))
