@@ -30,6 +30,15 @@ UNREAL = frozenset("""abc enum dataclasses typing types collections functools it
     wrapt __future__ locale gettext""".split())
 _UNREAL_NAME = re.compile(r"(^|\.)(<\w+>|_handle_fromlist|__(?!init__|call__|enter__|import__)\w+__|getLogger"
                           r"|isEnabledFor|_log|log|debug|info|warning|error|exception|critical)$")
+_CANNOT_FAIL = frozenset("""posix:getpid posix:getppid posix:getuid posix:geteuid posix:getgid posix:getegid posix:_exit
+    posix:register_at_fork posix:fspath posix:strerror _thread:get_ident _thread:get_native_id""".split())
+"""Calls of the kernel and of the interpreter that have no errors."""
+_NO_NEW_DESCRIPTOR = {"read": Error("OSError", 5, "Input/output error"), "write": Error("BrokenPipeError", 32, "Broken pipe"),
+                      "close": Error("OSError", 5, "Input/output error"),
+                      "kill": Error("ProcessLookupError", 3, "No such process"),
+                      "waitpid": Error("ChildProcessError", 10, "No child processes"),
+                      "unlink": Error("FileNotFoundError", 2, "No such file or directory")}
+"""What these fail with: not for want of descriptors, as others of their kind do."""
 _BY_PACKAGE = {"importlib": Error("ImportError", None, "cannot import"),
                "stevedore": Error("RuntimeError", None, "no such driver"),
                "socket": Error("OSError", 24, "Too many open files"),
@@ -48,14 +57,16 @@ def is_call(site: str) -> bool:
 def rank(site: str) -> Rank:
     module, _, name = site.partition(",")[2].partition(":")
     package = module.partition(".")[0]
-    if package in UNREAL or _UNREAL_NAME.search(name):
+    if package in UNREAL or _UNREAL_NAME.search(name) or f"{module}:{name}" in _CANNOT_FAIL:
         return Rank.UNREAL
     return Rank.REAL if package in REAL else Rank.PLAUSIBLE
 
 
 def error_for(site: str, named: str) -> Error:
     """The exception that fails the call: what the callee's kind fails with in the field, else what its code names."""
-    module = site.partition(",")[2].partition(":")[0]
+    module, _, name = site.partition(",")[2].partition(":")
+    if module == "posix" and name in _NO_NEW_DESCRIPTOR:
+        return _NO_NEW_DESCRIPTOR[name]
     cls, _, number = named.partition(":")
     if number:
         return Error(cls, int(number), "injected")

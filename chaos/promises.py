@@ -193,7 +193,7 @@ def stops_when_told(case: Case, seen: Observation) -> Broken | None:
         return None
     if isinstance(seen.ending, StillRunning) or seen.elapsed_s - asked_s > seen.limits.grace_s:
         return _overstayed(seen, asked_s)
-    if seen.served_s is None or _fired_after_start(seen) or _true_after_stop(seen):
+    if seen.served_s is None or _fired_after_start(seen, asked_s) or _true_after_stop(seen):
         return None
     took = f"{seconds(seen.elapsed_s - asked_s)} after it was told to stop, served and unbroken since"
     return Broken("stops-when-told", f"it {_past(seen.ending)} {took}")
@@ -309,11 +309,12 @@ def _overstayed(seen: Observation, asked_s: float) -> Broken | None:
     return Broken("stops-when-told", f"{told}; the grace time is {seconds(seen.limits.grace_s)}")
 
 
-def _fired_after_start(seen: Observation) -> bool:
-    """A fault fired once chaos had seen it serve, or in a process whose own service had started before."""
+def _fired_after_start(seen: Observation, asked_s: float) -> bool:
+    """A fault fired once chaos had seen it serve, once it was told to stop, or in a process whose own service had started
+    before."""
     started = {(m.pid, m.at_s) for m in seen.milestones if m.name in ("service started", "started")}
     return any(
-        firing.phase is not Phase.START or any(pid == firing.pid and at_s <= firing.at_s for pid, at_s in started)
+        firing.phase is not Phase.START or firing.at_s > asked_s or any(pid == firing.pid and at_s <= firing.at_s for pid, at_s in started)
         for firing in seen.fired
     )
 

@@ -20,6 +20,8 @@ CALL = "shop.service:Shop.start,oslo_messaging.rpc.server:get_rpc_server"
 @pytest.mark.parametrize(("expected", "callee"), [
     (Rank.REAL, "oslo_messaging.rpc.server:get_rpc_server"),
     (Rank.REAL, "posix:fork"),
+    (Rank.UNREAL, "posix:getpid"),
+    (Rank.UNREAL, "posix:_exit"),
     (Rank.REAL, "importlib._bootstrap:_find_and_load"),
     (Rank.REAL, "threading:Thread.start"),
     (Rank.PLAUSIBLE, "faker.proxy:Faker.__init__"),
@@ -35,6 +37,8 @@ def test_a_call_is_ranked_by_what_can_fail_there_in_the_field(expected: Rank, ca
 
 @pytest.mark.parametrize(("callee", "named", "words"), [
     ("posix:pipe", "OSError:24", ("OSError", "EMFILE")),
+    ("posix:write", "OSError:24", ("BrokenPipeError", "EPIPE")),
+    ("posix:read", "OSError:24", ("OSError", "EIO")),
     ("importlib:import_module", "ModuleNotFoundError", ("ImportError",)),
     ("oslo_config.cfg:ConfigOpts.__call__", "oslo_config.cfg.RequiredOptError", ("oslo_config.cfg.RequiredOptError",)),
     ("oslo_config.cfg:ConfigOpts.__getattr__", "KeyError", ("RuntimeError",)),
