@@ -314,7 +314,8 @@ def _fired_after_start(seen: Observation, asked_s: float) -> bool:
     before."""
     started = {(m.pid, m.at_s) for m in seen.milestones if m.name in ("service started", "started")}
     return any(
-        firing.phase is not Phase.START or firing.at_s > asked_s or any(pid == firing.pid and at_s <= firing.at_s for pid, at_s in started)
+        firing.phase is not Phase.START or firing.at_s > asked_s
+        or any(pid == firing.pid and at_s <= firing.at_s for pid, at_s in started)
         for firing in seen.fired
     )
 

@@ -10,11 +10,10 @@ import faulthandler
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from chaos.sample import concurrency
+from chaos.sample import concurrency, processes
 from chaos.sample.concurrency import ConfigError
 
 if TYPE_CHECKING:
@@ -100,12 +99,10 @@ def keep_standard_streams() -> None:
 
 
 def refused(error: Exception) -> int:
-    """Say in one line, in the format of the log that does not exist yet, why nothing was started."""
+    """Say in one line why nothing was started."""
     status = os.EX_CONFIG if isinstance(error, ConfigError) else os.EX_SOFTWARE
     cause = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
-    now = time.strftime("%Y-%m-%d %H:%M:%S")
-    with contextlib.suppress(OSError):  # a full disk must not change the status
-        print(f"{now}.000 {os.getpid()} CRITICAL {__name__} [-] start failed: {cause}", file=sys.stderr)
+    processes.say(f"start failed: {cause}")
     return status
 
 

@@ -8,6 +8,7 @@ import os
 import posix
 import signal
 import sys
+import time
 import traceback
 
 F_SETSIG = 10  # fcntl(2); the fcntl module has no name for it
@@ -44,6 +45,13 @@ def how_it_ended(pidfd: int | None) -> str:
     if end.si_code == os.CLD_EXITED:
         return f"exited with status {end.si_status}"
     return f"was killed by {signal.Signals(end.si_status).name}"
+
+
+def say(what: str) -> None:
+    """Write one line to stderr in the format of the log, where there is no log, or none that may be used."""
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    with contextlib.suppress(OSError):  # a full disk must not change how this ends
+        posix.write(STDERR, f"{now}.000 {os.getpid()} CRITICAL {__name__} [-] {what}\n".encode())
 
 
 def show_stacks() -> None:

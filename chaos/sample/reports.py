@@ -13,6 +13,7 @@ from chaos.sample.exits import Failure
 
 MAX_BYTES = 2048  # below PIPE_BUF (4096): written whole, never mixed with another worker's
 READ_BYTES = 65536
+UNHEARD_S = 5.0  # as long as a start may take
 
 HELD = (signal.SIGTERM, signal.SIGHUP)
 """The signals that are held back in the parent, and so in what it forks then, until somebody listens to them."""
@@ -78,6 +79,9 @@ class Lifeline:
         """Tell the parent why this worker failed, and end it, past every handler that would respawn or hide it."""
         try:
             self.tell(Word.FAILED, failure)
+        except OSError as error:  # who dies unheard is replaced at once, again and again
+            processes.say(f"worker {os.getpid()} failed, and cannot tell its parent: {error}")
+            signal.sigtimedwait((), UNHEARD_S)  # not time.sleep: eventlet's would run other greenthreads
         finally:
             os._exit(failure.status)
 

@@ -49,7 +49,7 @@ SignalHandler = Callable[[int, FrameType | None], object]
 WATCH_LATER_S = 0.3
 """How much later than a worker's own deadline the watch's is; the timer in C is later by as much again."""
 
-SETTLE_S = 0.1
+SETTLE_S = 0.2
 """What fails at once when all serve, in wait() for instance, was never up."""
 
 RESPAWN_EXTRA_S = 6.0
@@ -255,8 +255,8 @@ class Watch:
             self._lifeline.born()  # before anything that can block: it ties this process to its parent
             concurrency.leave_parents_hub()
             logs.renew_locks()
-        except BaseException as error:
-            self.fail("fork", error)
+        except BaseException as error:  # not by the log: its locks are the parent's still, and so may the hub be
+            self._lifeline.fail(Failure("fork", status_of(error), f"fork: {in_one_line(error)}"))
 
     def _run(self) -> None:
         while not self._launcher_ended:
@@ -377,9 +377,8 @@ class Watch:
         LOG.info("ready: %d workers serve", self._roll.wanted)
         _notify(self._notify_socket, b"READY=1")
         self._announced = True
-        faulthandler.cancel_dump_traceback_later()
-        if self._stopping:  # told to stop since READY=1: what was cancelled may have been the timer of the stop
-            processes.end_after(STOP_S + WATCH_LATER_S)
+        if not self._stopping:  # else it is the timer of the stop by now
+            faulthandler.cancel_dump_traceback_later()
 
     def _give_up(self, failure: Failure) -> NoReturn:
         """End this process, and every worker with it: by os._exit, for the main thread may be stalled for ever."""

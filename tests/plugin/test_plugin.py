@@ -297,7 +297,8 @@ def test_no_process_of_a_target_outlives_pytest(pytester: pytest.Pytester, by: s
     path = pytester.makepyfile(STUCK)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--chaos-deadline", "50", str(path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=pytester.path) as running:
-        started = next(found for found in below(running.pid) if any("/bin-" in line and "/naive" in line for line in found.values()))
+        started = next(found for found in below(running.pid)
+                       if any("/bin-" in line and "/naive" in line for line in found.values()))
         os.kill(running.pid, by)
         running.wait(WITHIN_S)
     _, alive = psutil.wait_procs(started, timeout=WITHIN_S)

@@ -90,7 +90,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     ),
     Safeguard(
         "a full disk does not change the status of a refusal",
-        "launcher.py",
+        "processes.py",
         "    with contextlib.suppress(OSError):  # a full disk",
         "    with contextlib.nullcontext():  # a full disk",
         (Check("scheduler/threading/w1/process.image@parent#1=full+config.file@parent#1=missing", 78),),
@@ -174,11 +174,17 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check(FAILS_IN_START, 70),),
     ),
     Safeguard(
-        "a timer in C ends a parent that is frozen on its way up",
+        "the timer in C goes by the deadline of the start",
         "startup.py",
         "        processes.end_after(self._deadline_s + 2 * WATCH_LATER_S)\n",
         "",
-        (Check("scheduler/threading/w1/service.create@parent=freeze", 1, within_s=7.0),),
+        (
+            Check(
+                "scheduler/threading/w1/config.file@parent#1=set:DEFAULT:startup_deadline:9"
+                "+service.create@parent#1=delay:6.5",
+                0,
+            ),
+        ),
     ),
     Safeguard(
         "a watch that cannot start is a failure with its cause",
@@ -259,13 +265,6 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check("scheduler/eventlet/w1/rpc.server.stop@parent=freeze", 1),),
     ),
     Safeguard(
-        "readiness does not cancel the timer of a stop that came with it",
-        "startup.py",
-        "        if self._stopping:  # told to stop since READY=1",
-        "        if False:  # told to stop since READY=1",
-        (Check("scheduler/eventlet/w2/socket.create@parent#1=signal:TERM+service.stop@worker=raise:RuntimeError", 1),),
-    ),
-    Safeguard(
         "a stop has a deadline",
         "startup.py",
         "                self._until = time.monotonic() + STOP_S\n",
@@ -301,6 +300,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "            logs.renew_locks()\n",
         "            concurrency.leave_parents_hub()\n            logs.renew_locks()\n            self._lifeline.born()\n",
         (Check("scheduler/eventlet/w2/pipe.create@worker#1=stall", 75),),
+    ),
+    Safeguard(
+        "a worker that fails before it is on its own does not use its parent's log",
+        "startup.py",
+        'self._lifeline.fail(Failure("fork", status_of(error), f"fork: {in_one_line(error)}"))',
+        'self.fail("fork", error)',
+        (Check("scheduler/eventlet/w4/hub.create@worker=raise:ImportError", 70, "chaos-", within_s=4.0),),
     ),
     Safeguard(
         "a worker that dies while it logs does not silence its parent",
@@ -376,8 +382,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "the timer in C runs until systemd was told",
         "startup.py",
         '        _notify(self._notify_socket, b"READY=1")\n'
-        "        self._announced = True\n"
-        "        faulthandler.cancel_dump_traceback_later()\n",
+        "        self._announced = True\n",
         "        faulthandler.cancel_dump_traceback_later()\n"
         '        _notify(self._notify_socket, b"READY=1")\n'
         "        self._announced = True\n",
@@ -449,6 +454,25 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         '        processes.die_with(f"/proc/self/fd/{self.life}")\n',
         "",
         (Check("scheduler/threading/w2/service.start@worker=freeze", 75),),
+    ),
+    Safeguard(
+        "a worker that cannot tell why it fails says so in the log",
+        "reports.py",
+        "            processes.say(f",
+        "            str(f",
+        (
+            Check(
+                "scheduler/threading/w1/chaos.sample.reports:Lifeline.tell,posix:write@worker=raise:OSError:EMFILE",
+                says="not up in time",
+            ),
+        ),
+    ),
+    Safeguard(
+        "a worker that dies unheard is not replaced again and again",
+        "reports.py",
+        "            signal.sigtimedwait((), UNHEARD_S)",
+        "            pass",
+        (Check("scheduler/eventlet/w2/chaos.sample.reports:Lifeline.tell,posix:write@worker=raise:OSError:EMFILE", 75),),
     ),
     Safeguard(
         "reading reports never waits",

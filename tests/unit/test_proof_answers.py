@@ -19,7 +19,7 @@ HUB_STACK = (f"{HUBS}/poll.py:77 wait", f"{HUBS}/hub.py:362 run")
 TEXT = "\n".join([
     "entered\t50.000000\t7\t3", "alarm\t0.000000", "main\t1111",
     "thread\t1111", *(f"  {line}" for line in HUB_STACK), "hub\t1111\t0\t0\t-0.000001",
-    "timer\t53.5", "  /site-packages/eventlet/greenthread.py:38 sleep", "  /svc.py:47 start",
+    "timer\t53.5\tswitch", "  /site-packages/eventlet/greenthread.py:38 sleep", "  /svc.py:47 start",
     "listener\tread\tdescriptor 4", "  /svc.py:9 watch", "suspended\ta greenthread", "  /svc.py:80 main",
     "thread\t2222", "  /threading.py:300 wait", "end", ""])
 
@@ -47,9 +47,20 @@ def test_a_torn_answer_is_none(text: str) -> None:
 @pytest.mark.parametrize("hub", ["hub\t1111\t1\t0\t0.0", "hub\t1111\t0\t1\t0.0", "hub\t1111\t0\t0\t5.0"])
 def test_a_hub_that_has_closed_listeners_or_stops_or_has_another_clock_keeps_its_limit(hub: str) -> None:
     one = answer(TEXT.replace("hub\t1111\t0\t0\t-0.000001", hub))
-    limit = Source(Waker.TIME, 9, 9, "its epoll_wait ends", 60.0)
+    limit = Source(Waker.LIMIT, 9, 9, "its epoll_wait ends", 60.0)
     stood = Standing(9, 9, "S", "epoll_wait", "waits", (limit,))
     assert said.with_hub(stood, one.hubs[0], known.only_waits_for_children, frozenset()).sources == (limit,)
+
+
+def test_a_loop_that_looks_for_children_waits_for_them_but_not_when_something_is_thrown_into_it() -> None:
+    limit = Source(Waker.LIMIT, 9, 9, "its epoll_wait ends", 60.0)
+    timerfd = Source(Waker.TIME, 9, 9, "descriptor 3, a timer", 55.0)
+    stood = Standing(9, 9, "S", "epoll_wait", "waits", (limit, timerfd))
+    for calls, wakers in (("switch", [Waker.TIME, Waker.CHILD]), ("throw", [Waker.TIME, Waker.TIME])):
+        hub = answer(TEXT.replace("\tswitch", "\t" + calls)).hubs[0]
+        sources = said.with_hub(stood, hub, lambda stack: True, frozenset({10})).sources
+        assert sources[0] == timerfd
+        assert [source.waker for source in sources] == wakers
 
 
 def test_a_hub_is_only_one_that_waits_itself() -> None:
@@ -60,7 +71,7 @@ def test_a_hub_is_only_one_that_waits_itself() -> None:
 
 
 def candidate(switches: int) -> Candidate:
-    stood = Standing(9, 9, "S", "epoll_wait", "waits", (Source(Waker.TIME, 9, 9, "its epoll_wait ends", 60.0),))
+    stood = Standing(9, 9, "S", "epoll_wait", "waits", (Source(Waker.LIMIT, 9, 9, "its epoll_wait ends", 60.0),))
     alarm = Source(Waker.ALARM, 9, 9, "an alarm that may be its own", 70.0)
     one = Candidate(Scene(49.9, {9: Member(9, (Task(9, "S", switches, 0),))}, frozenset({9}), (stood,), (alarm,)), 49.9)
     one.take(answer(), 50.0, lambda address, length: struct.pack("<i", 9))

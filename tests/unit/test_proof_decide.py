@@ -24,7 +24,7 @@ def scene(members: list[Member], standings: list[Standing], *sources: Source, mo
                  tuple(one for one in standings if one.pid not in moving), sources)
 
 
-def at(pid: int, moment_s: float | None, waker: Waker = Waker.TIME) -> Source:
+def at(pid: int, moment_s: float | None, waker: Waker = Waker.LIMIT) -> Source:
     return Source(waker, pid, pid, "a timer", moment_s)
 
 

@@ -10,7 +10,7 @@ from chaos.runner.proof.words import text_of
 
 ROLES = {1: "parent", 2: "worker.0"}
 PIPE = Source(Waker.MEMBER, 1, 1, "descriptor 5 (pipe:[7]), its writing end held by 2", pids=frozenset({2}))
-SLEEP = Source(Waker.TIME, 2, 2, "its clock_nanosleep ends", 3700.0)
+SLEEP = Source(Waker.LIMIT, 2, 2, "its clock_nanosleep ends", 3700.0)
 PARENT = Standing(1, 1, "S", "read", f"waits in read for {PIPE.text}, without a time limit", (PIPE,))
 WORKER = Standing(2, 2, "S", "clock_nanosleep", "waits in clock_nanosleep, for a limited time", (SLEEP,))
 MEMBERS = {pid: Member(pid, (Task(pid, "S", 1, 0),)) for pid in ROLES}

@@ -53,6 +53,7 @@ class Exhibit:
     proofs: frozenset[str] = frozenset()
     outside: str = ""
     owes: frozenset[str] = frozenset({"parent", "worker.0", "worker.1", "helper"})
+    section: str = ""
 
     @property
     def text(self) -> str:
@@ -67,18 +68,25 @@ def lines(*parts: str) -> str:
     return "\n".join(textwrap.dedent(part).strip("\n") for part in parts)
 
 
-def hung(name: str, script: str, *proofs: str, owes: str = "") -> None:
+_section = [""]
+
+
+def section(name: str) -> None:
+    """What follows belongs together."""
+    _section[0] = name
+
+
+def hung(name: str, script: str, *proofs: str, owes: str = "parent worker.0 worker.1 helper") -> None:
     kinds = frozenset(proofs or ("tree",))
     kinds |= {"late"} if "tree" in kinds else set()
-    one = Exhibit(name, textwrap.dedent(script), kinds)
-    EXHIBITS[name] = one if not owes else Exhibit(name, textwrap.dedent(script), kinds, owes=frozenset(owes.split()))
+    EXHIBITS[name] = Exhibit(name, textwrap.dedent(script), kinds, "", frozenset(owes.split()), _section[0])
 
 
 def not_hung(name: str, script: str, outside: str = "", owes: str = "parent worker.0 worker.1 helper") -> None:
-    EXHIBITS[name] = Exhibit(name, textwrap.dedent(script), frozenset(), outside, frozenset(owes.split()))
+    EXHIBITS[name] = Exhibit(name, textwrap.dedent(script), frozenset(), outside, frozenset(owes.split()), _section[0])
 
 
-# --- threads of one process ------------------------------------------------------------------------------------------
+section("threads of one process")
 
 hung("two threads, two locks", """
     one, other, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
@@ -154,7 +162,7 @@ hung("epoll within epoll", """
     outer = select.epoll(); outer.register(inner.fileno(), select.EPOLLIN); mark(); outer.poll()
 """)
 
-# --- eventlet --------------------------------------------------------------------------------------------------------
+section("eventlet")
 
 EVENTLET = """
     import eventlet; eventlet.monkey_patch()
@@ -189,7 +197,7 @@ hung("a stall of the only greenthread", lines(EVENTLET, """
 hung("a hub that is frozen", lines(EVENTLET, FREEZE))
 hung("a greenthread that sleeps for an hour", lines(EVENTLET, "mark(); eventlet.sleep(3600)"), "late")
 
-# --- several processes -----------------------------------------------------------------------------------------------
+section("several processes")
 
 hung("parent and child read from each other", """
     down, up = os.pipe(), os.pipe()
@@ -252,7 +260,7 @@ hung("a daemon, twice forked, and its launcher", """
 """)
 hung("every process is stopped", "mark(); os.kill(os.getpid(), signal.SIGSTOP)", "stopped")
 
-# --- later than the deadline -----------------------------------------------------------------------------------------
+section("later than the deadline")
 
 hung("an hour of sleep", "mark(); time.sleep(3600)", "late")
 hung("an hour in select", "mark(); select.select([], [], [], 3600)", "late")
@@ -272,7 +280,7 @@ hung("a watchdog in an hour", """
     faulthandler.dump_traceback_later(3600, exit=True); mark(); for_ever()
 """, "late")
 
-# --- not hung: time --------------------------------------------------------------------------------------------------
+section("not hung: time")
 
 not_hung("sleep", "mark(); time.sleep(T); ready()")
 not_hung("select with a limit", "mark(); select.select([], [], [], T); ready()")
@@ -333,7 +341,7 @@ not_hung("asyncio waits for a thread", """
     mark(); asyncio.run(asyncio.to_thread(time.sleep, T)); ready()
 """)
 
-# --- not hung: eventlet ----------------------------------------------------------------------------------------------
+section("not hung: eventlet")
 
 not_hung("a greenthread sleeps", lines(EVENTLET, "mark(); eventlet.sleep(T); ready()"))
 not_hung("a greenthread is woken by a later one", lines(EVENTLET, """
@@ -380,7 +388,7 @@ not_hung("a hub in a second thread", """
     thread = threading.Thread(target=run); thread.start(); mark(); thread.join()
 """)
 
-# --- not hung: somebody outside --------------------------------------------------------------------------------------
+section("not hung: somebody outside")
 
 not_hung("a FIFO that is written from outside", """
     os.mkfifo("fifo"); reader = os.open("fifo", os.O_RDWR); mark(); os.read(reader, 1); ready()
@@ -438,7 +446,7 @@ not_hung("a pipe whose other end was passed to somebody outside", """
     socket.send_fds(client, [b"."], [writer]); client.recv(1); os.close(writer); mark(); os.read(reader, 1); ready()
 """, "take descriptor")
 
-# --- not hung: other processes of the tree ---------------------------------------------------------------------------
+section("not hung: other processes of the tree")
 
 not_hung("a child that writes later", """
     reader, writer = os.pipe()
@@ -522,7 +530,7 @@ not_hung("a stuck worker and one that will fail", """
     fork(fails); mark(); os.wait(); ready()
 """)
 
-# --- not hung: at work -----------------------------------------------------------------------------------------------
+section("not hung: at work")
 
 not_hung("computing", """
     mark(); until = time.monotonic() + T
@@ -607,7 +615,7 @@ not_hung("imports", """
     ready()
 """)
 
-# --- whole launchers -------------------------------------------------------------------------------------------------
+section("whole launchers")
 
 SERVICE = """
     backend, workers = {0!r}, {1}
