@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 
 from chaos.calls import Rank, error_for, is_call, rank
 from chaos.catalog import BY_NAME, SiteDoc
-from chaos.model import Case, Fault, Hits, Judged, Killed, Phase, Site, StillRunning, Variant
+from chaos.model import Case, Exited, Fault, Hits, Judged, Observation, Phase, Site, StillRunning, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
 MOST_CALLS = 2
 """The exhaustive loop fails each traced call this often one by one: a loop over forty hosts is one place, not forty."""
-LAST_MOMENT_S = 0.05
-"""Chaos learns of an end a look later than it happens."""
 MOST_HITS = 6
 """Profile ``full`` fails each of the first hits of a site in turn, up to this many."""
 
@@ -132,19 +130,29 @@ _ORDER = {name: place for place, name in enumerate(BY_NAME)}
 def second_faults(judged: Judged, variant: Variant) -> tuple[Case, ...]:
     """The case with a second fault at each site that only the first one brought about: the clean-up that it started.
 
-    Linear on purpose: not every pair, but every place that nobody reaches on a good day. What a worker reaches once its
-    launcher is gone, or was ended by a signal, is no clean-up of the start, and a race: it may be killed at any moment.
+    Linear on purpose: not every pair, but every place that nobody reaches on a good day.
     """
     case, seen = judged.case, judged.seen
     if len(case.faults) != 1 or not seen.fired or seen.served_s is not None:
         return ()
     usual = {(site.name, _family(site.role)) for site in variant.sites}
-    over_s = math.inf if isinstance(seen.ending, StillRunning) else seen.elapsed_s - LAST_MOMENT_S
-    roles = ("parent",) if isinstance(seen.ending, Killed) else ("parent", "worker")
-    fresh = dict.fromkeys((hit.site, _family(hit.role)) for hit in seen.hits if seen.fired[0].at_s < hit.at_s < over_s)
+    fresh = dict.fromkeys((hit.site, _family(hit.role)) for hit in seen.hits
+                          if seen.fired[0].at_s < hit.at_s < _clean_up_over_s(seen, hit.role))
     return tuple(replace(case, faults=(*case.faults, Fault(name, "raise", BY_NAME[name].errors[0].words, role, ONCE)))
-                 for name, role in fresh if (name, role) not in usual and role in roles
+                 for name, role in fresh if (name, role) not in usual and role in ("parent", "worker")
                  and name in BY_NAME and BY_NAME[name].errors)
+
+
+def _clean_up_over_s(seen: Observation, role: str) -> float:
+    """Until when what ``role`` reaches is a clean-up of the start. What a worker reaches once its launcher is gone, or was
+    ended by a signal, is none, and a race, since it may be killed at any moment: the launcher was there for certain only up
+    to the last thing that it reached itself."""
+    if isinstance(seen.ending, StillRunning):
+        return math.inf
+    if role == "parent":
+        return seen.elapsed_s
+    own = [hit.at_s for hit in seen.hits if hit.role == "parent"] if isinstance(seen.ending, Exited) else []
+    return max(own, default=0.0)
 
 
 def _family(role: str) -> str:
