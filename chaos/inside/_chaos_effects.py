@@ -54,9 +54,17 @@ def _return(token, value="None"):
 
 
 def _delay(token, seconds):
-    """Late, in the way in which this thread or greenthread waits (``time.sleep`` as it is now, patched or not)."""
+    """Late, in the way in which this thread or greenthread waits (``time.sleep`` as it is now, patched or not).
+
+    eventlet's hub itself may not wait in that way (a timer or a signal handler that spawns): it is slow as a whole then.
+    """
     import time
-    time.sleep(float(seconds))
+    hub = getattr(getattr(sys.modules.get("eventlet.hubs"), "_threadlocal", None), "hub", None)
+    if hub is not None and sys.modules["greenlet"].getcurrent() is hub.greenlet:
+        import _chaos_agent
+        _chaos_agent.real_sleep(float(seconds))
+    else:
+        time.sleep(float(seconds))
 
 
 def _stall(token):

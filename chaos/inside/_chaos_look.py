@@ -16,7 +16,11 @@ def _in_background(function, *args):
     patcher = sys.modules.get("eventlet.patcher")
     if patcher is not None and patcher.is_monkey_patched("thread"):
         import eventlet
-        eventlet.spawn_n(function, *args)
+        agent.unseen.append(function)
+        try:
+            eventlet.spawn_n(function, *args)
+        finally:
+            del agent.unseen[:]
     else:
         import _thread
         _thread.start_new_thread(function, args)
