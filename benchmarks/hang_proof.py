@@ -4,7 +4,8 @@
 
 Half a dozen runs at a time, each exhibit in turn. ``--burners`` processes compute all the while, so that the machine is
 busy. ``--hung`` says which share of the runs is of hung exhibits. Prints truth against verdict, and the time from the
-moment at which an exhibit began to wait to its proof. The exit status is 1 when there was a single false proof.
+moment at which an exhibit began to wait to its proof. The exit status is 1 when there was a single false proof. Interrupted,
+it tells what it has seen so far.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import itertools
 import multiprocessing
 import os
 import random
+import signal
 import statistics
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,13 +46,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="exhibits whose name holds this")
     given = parser.parse_args()
-    with burning(given.burners):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    exhibits: list[Exhibit] = []
+    seen: list[Watched | str] = []
+    with burning(given.burners), ThreadPoolExecutor(given.jobs) as pool:
         began = time.monotonic()
-        runs = list(planned(given))
-        with ThreadPoolExecutor(given.jobs) as pool:
-            seen = list(pool.map(run, runs))
+        ahead = {pool.submit(run, one): one[0] for one in planned(given)}
+        try:
+            for done in as_completed(ahead):
+                exhibits.append(ahead[done])
+                seen.append(done.result())
+        except KeyboardInterrupt:       # what was seen so far is told
+            pool.shutdown(wait=False, cancel_futures=True)
         took_s = time.monotonic() - began
-    return report([exhibit for exhibit, _ in runs], seen, took_s, given)
+    return report(exhibits[:len(seen)], seen, took_s, given)
 
 
 def planned(given: argparse.Namespace) -> Iterator[tuple[Exhibit, float]]:

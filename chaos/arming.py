@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from chaos.actions import told
@@ -17,7 +18,15 @@ def places_text(faults: tuple[Fault, ...], *, thorough: bool = False) -> str:
     reached besides its fault; the others where the case names them or ``thorough`` asks for all: what is not wrapped cannot
     disturb.
     """
-    named = {fault.site for fault in faults}
+    return _places(frozenset(fault.site for fault in faults) & _SELDOM, thorough)
+
+
+_SELDOM = frozenset(site.name for site in SITES if site.thorough)
+
+
+@functools.lru_cache(maxsize=256)
+def _places(named: frozenset[str], thorough: bool) -> str:
+    """Nearly every case of a sweep watches the same places."""
     return "".join(_place(place, site.name) + "\n" for site in SITES for place in site.places
                    if thorough or not site.thorough or place.milestone or site.name in named)
 

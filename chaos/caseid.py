@@ -10,6 +10,7 @@ stops at the first problem, which is therefore the leftmost; an id that is not u
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -60,10 +61,12 @@ class CaseIdError(ValueError):
         return [f"did you mean {' or '.join(self.suggestions)}?"] if self.suggestions else []
 
 
+@functools.lru_cache(maxsize=1024)
 def format_case(case: Case) -> str:
     """The canonical id of ``case``; ValueError for a case that has none (no target, 0 workers, an unknown role …).
 
-    Every id is read back before it is handed out: an id that means another case than its own is worse than none.
+    Every id is read back before it is handed out: an id that means another case than its own is worse than none. That is
+    slow, and everybody who meets a case asks for its id, so the last ones are kept.
     """
     faults = "+".join(_fault_text(fault) for fault in case.faults) or NO_FAULT
     transport = "" if case.transport is None else "-" + _encoded(case.transport, _IN_TARGET)
@@ -172,6 +175,8 @@ def _after_slash(whole: _Part, rest: _Part | None, wanted: str) -> _Part:
 
 
 def _decoded(part: _Part, allowed: frozenset[str], noun: str) -> str:
+    if allowed.issuperset(part.raw):
+        return part.raw
     offset = 0
     while offset < len(part.raw):
         escape = _ESCAPE.match(part.raw, offset)

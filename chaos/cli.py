@@ -90,6 +90,15 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
                         help="how much is tried (default: %(default)s)")
     parser.add_argument("--only", action="append", default=[], metavar="GLOB",
                         help="only cases whose id matches; may be given again")
+    parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="K/N",
+                        help="only the K-th of N parts of the plan; chaos merge puts their reports together")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+        return int(number), int(count)
+    raise argparse.ArgumentTypeError(f"{text!r} is not K/N; 1/4 to 4/4 would be right for four machines")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +106,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
                         help="cases at a time (default: one a processor)")
     parser.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
                         help="where reports go (default: %(default)s)")
+
+
+def _add_history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--history", type=Path, default=None, metavar="DIR",
+                        help="keep what this sweep found there with the last nights, and say how it developed")
 
 
 def _parser() -> Parser:
@@ -115,6 +129,7 @@ def _parser() -> Parser:
     sweep.add_argument("--seed", type=int, default=0, help="seed of generated values (default: 0)")
     sweep.add_argument("--exhaustive", dest="profile", action="store_const", const=Profile.NIGHTLY.value,
                        help="the same as --profile nightly: also every call that the target's own package makes")
+    _add_history(sweep)
     sweep.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
     check = add("check", "start it once with no fault, stop it once it serves, and judge that")
     for part in (_add_target, _add_variants):
@@ -139,7 +154,14 @@ def _parser() -> Parser:
     compare = add("compare", "two reports: new, fixed and still failing cases, and changed outcomes")
     compare.add_argument("old", type=Path, metavar="OLD")
     compare.add_argument("new", type=Path, nargs="?", metavar="NEW")
+    compare.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="(default: %(default)s)")
+    _add_history(compare)
     compare.add_argument("--backends", action="store_true", help="one report's eventlet half against its threading half")
+    merge = add("merge", "the reports of a sweep's shards as one; nothing is run")
+    merge.add_argument("reports", type=Path, nargs="+", metavar="REPORT")
+    merge.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
+                       help="where the one report goes (default: %(default)s)")
+    _add_history(merge)
     judge = add("judge", "judge the observations of a report again; nothing is run")
     judge.add_argument("report", type=Path, metavar="REPORT")
     return parser

@@ -5,37 +5,51 @@ from __future__ import annotations
 import contextlib
 import difflib
 import enum
+import itertools
+import json
 import os
 import sys
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TextIO, TypeVar
 
 from chaos.caseid import format_case
 from chaos.catalog import SITES
-from chaos.compare import backends_against_each_other, compared
+from chaos.compare import (
+    as_data,
+    as_markdown,
+    as_text,
+    backends_against_each_other,
+    comparison,
+    halves_as_data,
+    halves_as_markdown,
+    halves_as_text,
+)
 from chaos.errors import UsageError
-from chaos.events import CaseFinished, CaseRejudged, Event, Planned, SweepFinished, SweepStarted, VariantReady
-from chaos.judge import judge, judge_pairs
-from chaos.model import Case, Grade, Judged, Variant
+from chaos.events import CaseFinished, Event, Planned, SweepFinished, SweepStarted
+from chaos.judge import for_pair, judge, judge_pairs
+from chaos.merge import merged, suffix_of
+from chaos.model import Case, Grade, Judged, Variant, Verdict
 from chaos.plan import Profile
 from chaos.prepare import Timing, request_for
 from chaos.report.consumer import Consumer
 from chaos.report.explain import ended, explain
-from chaos.report.html import html_report
-from chaos.report.journal import Journal
-from chaos.report.jsonfile import json_report, read_report
-from chaos.report.junit import junit_report
+from chaos.report.files import Files
+from chaos.report.history import nights, remember, trend
+from chaos.report.jsonfile import read_cases, read_events
+from chaos.report.results import Gathering, Line, Results, line_of
 from chaos.report.terminal import Terminal
 from chaos.runner.pool import Pool
 from chaos.sweep import Options, healthy, planned, run_baselines, sweep, variants_of
 from chaos.target import Target, resolve
 from chaos.typed import case_of
+
+T = TypeVar("T")
 
 
 class Status(enum.IntEnum):
@@ -79,7 +93,7 @@ def _options(options: Namespace, target: Target) -> Options:
     profile = Profile(getattr(options, "profile", Profile.DEFAULT))
     return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
                    getattr(options, "jobs", 1), getattr(options, "seed", 0), _timing(options),
-                   getattr(options, "cold", False))
+                   getattr(options, "cold", False), getattr(options, "shard", (1, 1)))
 
 
 def writable(out: Path) -> Path:
@@ -93,12 +107,6 @@ def writable(out: Path) -> Path:
             from None
 
 
-def _files(out: Path, target: Target) -> list[Consumer]:
-    return [Journal(out / "journal.ndjson"), json_report(out / "report.json", suffix=target.options),
-            junit_report(out / "junit.xml", suffix=target.options),
-            html_report(out / "report.html", suffix=target.options)]
-
-
 class Withheld:
     """The files of ``out``, begun only once there is something to inject.
 
@@ -106,9 +114,9 @@ class Withheld:
     an unhealthy baseline is reported like everything else.
     """
 
-    def __init__(self, out: Path, target: Target) -> None:
-        self._out, self._target = out, target
-        self._files: list[Consumer] = []
+    def __init__(self, out: Path, target: Target, told: Gathering) -> None:
+        self._out, self._target, self._told = out, target, told
+        self._files: Files | None = None
         self._stack = contextlib.ExitStack()
         self._events: list[Event] = []
 
@@ -121,11 +129,12 @@ class Withheld:
 
     def feed(self, event: Event) -> None:
         self._events.append(event)
-        if not self._files and self._is_time(event):
-            self._files = [self._stack.enter_context(file) for file in _files(self._out, self._target)]
-        if self._files:
+        if self._files is None and self._is_time(event):
+            files = Files(self._out, suffix=self._target.options, told=self._told)
+            self._files = self._stack.enter_context(files)
+        if self._files is not None:
             for held in self._events:
-                _feed(self._files, held)
+                self._files.feed(held)
             self._events.clear()
 
     def _is_time(self, event: Event) -> bool:
@@ -149,23 +158,26 @@ def do_sweep(options: Namespace) -> Status:
     asked = _options(options, target)
     out = writable(options.out)
     began = time.monotonic()
-    grades: dict[str, Grade] = {}
-    baselines: list[Variant] = []
-    terminal = Terminal(sys.stdout, suffix=target.options)
-    both: tuple[Consumer, ...] = (Withheld(out, target), terminal)
+    told = Gathering()
+    both: tuple[Consumer, ...] = (Withheld(out, target, told), Terminal(sys.stdout, suffix=target.options, told=told))
     with contextlib.ExitStack() as stack:
         consumers = [stack.enter_context(consumer) for consumer in both]
         try:
             with Pool(asked.jobs) as pool:
                 for event in sweep(target, asked, pool):
-                    _take_note(event, grades, baselines, asked)
+                    if isinstance(event, Planned) and not event.case_ids and not _is_only_a_part(asked, told.variants):
+                        _say_nothing_planned(asked, told.variants)
+                    told.feed(event)
                     _feed(consumers, event)
         except KeyboardInterrupt:
-            _feed(consumers, SweepFinished(time.monotonic() - began, interrupted=True))
+            end = SweepFinished(time.monotonic() - began, interrupted=True)
+            told.feed(end)
+            _feed(consumers, end)
             return Status.INTERRUPTED
-    if not all(map(healthy, baselines)):
-        return _say_unhealthy(baselines, target)
-    return status_of(grades.values())
+    if not all(map(healthy, told.variants)):
+        return _say_unhealthy(told.variants, target)
+    _say_trend(options.history, told.results())
+    return status_of(grade for grade, count in told.grades.items() if count)
 
 
 def _feed(consumers: Sequence[Consumer], event: Event) -> None:
@@ -173,18 +185,14 @@ def _feed(consumers: Sequence[Consumer], event: Event) -> None:
         consumer.feed(event)
 
 
-def _take_note(event: Event, grades: dict[str, Grade], baselines: list[Variant], asked: Options) -> None:
-    if isinstance(event, CaseFinished | CaseRejudged):
-        grades[format_case(event.judged.case)] = event.judged.verdict.grade
-    elif isinstance(event, VariantReady):
-        baselines.append(event.variant)
-    elif isinstance(event, Planned) and not event.case_ids:
-        _say_nothing_planned(asked, baselines)
+def _is_only_a_part(asked: Options, baselines: Sequence[Variant]) -> bool:
+    """Of a small plan one machine of many may get nothing; that is no mistake."""
+    return asked.shard[1] > 1 and bool(planned(baselines, replace(asked, shard=(1, 1))))
 
 
 def _say_nothing_planned(asked: Options, baselines: Sequence[Variant]) -> None:
     """A glob that matches nothing must not read as a sweep that found nothing."""
-    every = [format_case(case) for case in planned(baselines, replace(asked, only=()))]
+    every = [format_case(case) for case in planned(baselines, replace(asked, only=(), shard=(1, 1)))]
     near = difflib.get_close_matches(asked.only[0], every, 2, 0.3) if asked.only else []
     hint = f"; near it: {', '.join(near)}" if near else ""
     raise UsageError(f"--only {' '.join(asked.only)}: matches none of the {len(every)} planned cases{hint}")
@@ -228,13 +236,12 @@ def _say_case(judged: Judged, target: Target) -> None:
 
 
 def _write_cases(out: Path, target: Target, cases: Sequence[Judged]) -> None:
-    with contextlib.ExitStack() as stack:
-        consumers = [stack.enter_context(consumer) for consumer in _files(out, target)]
-        _feed(consumers, SweepStarted(target.command, 0, 1, "check"))
-        _feed(consumers, Planned(tuple(format_case(judged.case) for judged in cases)))
+    with Files(out, suffix=target.options) as files:
+        files.feed(SweepStarted(target.command, 0, 1, "check"))
+        files.feed(Planned(tuple(format_case(judged.case) for judged in cases)))
         for judged in cases:
-            _feed(consumers, CaseFinished(judged))
-        _feed(consumers, SweepFinished(sum(judged.seen.elapsed_s for judged in cases)))
+            files.feed(CaseFinished(judged))
+        files.feed(SweepFinished(sum(judged.seen.elapsed_s for judged in cases)))
 
 
 def do_run(options: Namespace) -> Status:
@@ -276,7 +283,7 @@ def reproduced(now: Judged, known: Judged | None) -> tuple[str, Status]:
 
 def _known_verdict(out: Path, case: Case) -> Judged | None:
     try:
-        return next((one for one in read_report(out / "report.json") if one.case == case), None)
+        return next((one for one in read_cases(out / "report.json") if one.case == case), None)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
@@ -343,34 +350,96 @@ def _discovered(options: Namespace) -> tuple[Target, list[Variant]]:
 
 
 def do_compare(options: Namespace) -> Status:
-    old = _report(options.old)
+    old = _lines(options.old)
     if options.backends:
-        print(backends_against_each_other(old))
-        return status_of(one.verdict.grade for one in old)
+        halves = backends_against_each_other(old)
+        print(_in_format(options.format, halves, halves_as_text, halves_as_markdown, halves_as_data))
+        return status_of(one.grade for one in old)
     if options.new is None:
         raise UsageError("compare takes two reports, or one with --backends")
-    new = _report(options.new)
-    print(compared(old, new))
-    return status_of(one.verdict.grade for one in new)
+    new = _lines(options.new)
+    found = comparison(old, new)
+    print(_in_format(options.format, found, as_text, as_markdown, as_data))
+    if options.history is not None:
+        told = Gathering()
+        for event in _readable(options.new, read_events):
+            told.feed(event)
+        _say_trend(options.history, told.results(), sys.stderr if options.format == "json" else sys.stdout)
+    return status_of(one.grade for one in new)
+
+
+def _in_format(word: str, value: T, text: Callable[[T], str], markdown: Callable[[T], str],
+               data: Callable[[T], dict[str, Any]]) -> str:
+    """``value`` as the option ``--format`` asks."""
+    return json.dumps(data(value), indent=1) if word == "json" else (markdown if word == "markdown" else text)(value)
+
+
+def _say_trend(folder: Path | None, results: Results | None, stream: TextIO | None = None) -> None:
+    """Keep this night, and tell how it went from night to night."""
+    if folder is None or results is None:
+        return
+    try:
+        remember(folder, time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime()), results)
+        for line in trend(nights(folder, results.started.target)):
+            print(line, file=stream or sys.stdout)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--history {folder}: {error}") from None
+
+
+def do_merge(options: Namespace) -> Status:
+    paths = [path / "report.json" if path.is_dir() else path for path in options.reports]
+    out, told = writable(options.out), Gathering()
+    if any(path.resolve().parent == out.resolve() for path in paths):
+        raise UsageError(f"--out {out} is where one of the reports lies; another folder would be right")
+    try:
+        suffix, *_ = [suffix for path in paths for suffix in _readable(path, lambda one: [suffix_of(one)])]
+        both: tuple[Consumer, ...] = (Files(out, suffix=suffix, told=told), Terminal(sys.stdout, suffix=suffix, told=told))
+        events = merged(paths)
+        first = next(events)
+        with contextlib.ExitStack() as stack:
+            consumers = [stack.enter_context(consumer) for consumer in both]
+            for event in itertools.chain([first], events):
+                told.feed(event)
+                _feed(consumers, event)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _say_trend(options.history, told.results())
+    return status_of(grade for grade, count in told.grades.items() if count)
 
 
 def do_judge(options: Namespace) -> Status:
-    stored = _report(options.report)
-    again = judge_pairs(replace(one, verdict=judge(one.case, one.seen)) for one in stored)
-    changed = 0
-    for one, now in zip(stored, (one.verdict for one in again), strict=True):
-        if (now.outcome, now.grade) != (one.verdict.outcome, one.verdict.grade):
+    """One case at a time is in memory: what is kept of each is its verdict, then and now."""
+    before: list[Verdict] = []
+
+    def again() -> Iterator[Judged]:
+        for one in _stored(options.report):
+            before.append(one.verdict)
+            yield for_pair(replace(one, verdict=judge(one.case, one.seen)))
+
+    judged, changed = judge_pairs(again()), 0
+    for one, was in zip(judged, before, strict=True):
+        now = one.verdict
+        if (now.outcome, now.grade) != (was.outcome, was.grade):
             changed += 1
-            print(f"{format_case(one.case)}: {now.outcome}, {now.grade}; the report says {one.verdict.outcome}, "
-                  f"{one.verdict.grade}")
-    print(f"{len(stored)} cases judged again, {changed} verdicts changed")
-    return status_of(one.verdict.grade for one in again)
+            print(f"{format_case(one.case)}: {now.outcome}, {now.grade}; the report says {was.outcome}, {was.grade}")
+    print(f"{len(judged)} cases judged again, {changed} verdicts changed")
+    return status_of(one.verdict.grade for one in judged)
 
 
-def _report(path: Path) -> list[Judged]:
+def _lines(path: Path) -> list[Line]:
+    return list(map(line_of, _stored(path)))
+
+
+def _stored(path: Path) -> Iterator[Judged]:
+    """The cases of a report, one at a time."""
+    return _readable(path, read_cases)
+
+
+def _readable(path: Path, read: Callable[[Path], Iterable[T]]) -> Iterator[T]:
+    """What ``read`` finds in a report or in its folder; what is no report is wrong usage."""
     path = path / "report.json" if path.is_dir() else path
     try:
-        return read_report(path)
+        yield from read(path)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; the report.json of a sweep, or its folder, would be right") from None
     except ValueError as error:
@@ -386,4 +455,5 @@ COMMANDS: dict[str, Callable[[Namespace], Status]] = {
     "plan": do_plan,
     "compare": do_compare,
     "judge": do_judge,
+    "merge": do_merge,
 }

@@ -1,51 +1,166 @@
-"""Two sets of verdicts side by side, as text: what is new, fixed, still failing, changed. Pure."""
+"""Two sets of verdicts side by side: what is new, fixed, still failing, changed, slower; as text, Markdown or data. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from chaos.caseid import format_case
 from chaos.judge import pair_key
-from chaos.model import Grade, Judged, Verdict
+from chaos.model import Grade
+from chaos.report.results import Line
+
+SLOWER_FACTOR = 1.5
+SLOWER_BY_S = 0.5
+"""A case is slower when it takes half as long again, and half a second more: below that, two nights differ by chance."""
 
 
-def compared(old: Iterable[Judged], new: Iterable[Judged]) -> str:
-    """New, fixed and still failing cases and changed outcomes, each with its case ids; then a line of counts."""
-    before = {format_case(one.case): one.verdict for one in old}
-    after = {format_case(one.case): one.verdict for one in new}
-    both = sorted(set(before) & set(after))
-    failing = [key for key, verdict in sorted(after.items()) if verdict.grade is Grade.FAIL]
-    fails_before = {key for key, verdict in before.items() if verdict.grade is Grade.FAIL}
-    groups = {
-        "new": [key for key in failing if key not in fails_before],
-        "fixed": [key for key in both if key in fails_before and after[key].grade is Grade.PASS],
-        "still failing": [key for key in failing if key in fails_before],
-        "changed outcome": [key for key in both if before[key].outcome != after[key].outcome],
-        "only in the old report": sorted(set(before) - set(after)),
-        "only in the new report": sorted(set(after) - set(before)),
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One case in both reports; ``was`` or ``now`` is None where it is not in that report."""
+
+    case_id: str
+    was: Line | None
+    now: Line | None
+
+    @property
+    def told(self) -> str:
+        """``clean-exit -> respawn-loop``; a case that is in one report only says nothing."""
+        was, now = (str(line.outcome) if line else "not run" for line in (self.was, self.now))
+        return now if was == now else f"{was} -> {now}"
+
+    @property
+    def times(self) -> str:
+        return f"{self.was.elapsed_s:.2f} s -> {self.now.elapsed_s:.2f} s" if self.was and self.now else ""
+
+
+Comparison = Mapping[str, Sequence[Change]]
+"""The groups by name, in the order in which they are told. A case may stand in several."""
+
+
+def comparison(old: Iterable[Line], new: Iterable[Line]) -> Comparison:
+    """What changed from ``old`` to ``new``, by group, each sorted by id."""
+    before, after = ({line.case_id: line for line in lines} for lines in (old, new))
+    changes = [Change(key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
+    return {
+        "new": [c for c in changes if _fails(c.now) and not _fails(c.was)],
+        "fixed": [c for c in changes if _fails(c.was) and c.now is not None and c.now.grade is Grade.PASS],
+        "still failing": [c for c in changes if _fails(c.was) and _fails(c.now)],
+        "changed outcome": [c for c in changes if c.was and c.now and c.was.outcome is not c.now.outcome],
+        "slower": [c for c in changes if _slower(c)],
+        "only in the old report": [c for c in changes if c.now is None],
+        "only in the new report": [c for c in changes if c.was is None],
     }
-    lines = []
-    for name, keys in groups.items():
-        lines += [f"{name}: {len(keys)}"] if keys else []
-        lines += [f"  {key}{_change(key, name, before, after)}" for key in keys]
-    return "\n".join([*lines, ", ".join(f"{len(keys)} {name}" for name, keys in groups.items())])
 
 
-def _change(key: str, group: str, before: Mapping[str, Verdict], after: Mapping[str, Verdict]) -> str:
-    if group.startswith("only"):
-        return ""
-    was, now = (getattr(table.get(key), "outcome", "not run") for table in (before, after))
-    return f"  {now}" if was == now else f"  {was} -> {now}"
+def _fails(line: Line | None) -> bool:
+    return line is not None and line.grade is Grade.FAIL
 
 
-def backends_against_each_other(cases: Sequence[Judged]) -> str:
-    """Every case that ran on both backends with different outcomes, worst first; then a line of counts."""
-    halves: dict[object, dict[str, Judged]] = {}
-    for one in cases:
-        halves.setdefault(pair_key(one.case), {})[one.case.backend] = one
-    pairs = [(half["eventlet"], half["threading"]) for half in halves.values() if {"eventlet", "threading"} <= set(half)]
-    differ = [(left, right) for left, right in pairs if left.verdict.outcome != right.verdict.outcome]
-    differ.sort(key=lambda pair: -sum(one.verdict.grade is Grade.FAIL for one in pair))
-    lines = [f"{format_case(left.case)}\n  eventlet: {left.verdict.outcome} ({left.verdict.grade}); "
-             f"threading: {right.verdict.outcome} ({right.verdict.grade})" for left, right in differ]
-    return "\n".join([*lines, f"{len(pairs)} cases ran on both backends, {len(differ)} with different outcomes"])
+def _slower(change: Change) -> bool:
+    """Only where the same happened: another outcome takes another time, and is told as that."""
+    was, now = change.was, change.now
+    if was is None or now is None or was.outcome is not now.outcome:
+        return False
+    return now.elapsed_s >= max(was.elapsed_s * SLOWER_FACTOR, was.elapsed_s + SLOWER_BY_S)
+
+
+def counts(found: Comparison) -> str:
+    """``1 new, 0 fixed, 3 still failing, …``."""
+    return ", ".join(f"{len(changes)} {name}" for name, changes in found.items())
+
+
+def _detail(group: str, change: Change) -> str:
+    if group == "slower":
+        return change.times
+    return "" if group.startswith("only") else change.told
+
+
+def as_text(found: Comparison) -> str:
+    """Each group that is not empty with its case ids; then a line of counts."""
+    lines: list[str] = []
+    for name, changes in found.items():
+        lines += [f"{name}: {len(changes)}"] if changes else []
+        lines += [f"  {change.case_id}  {_detail(name, change)}".rstrip() for change in changes]
+    return "\n".join([*lines, counts(found)])
+
+
+def as_markdown(found: Comparison) -> str:
+    """The counts, then a table a group, for a page that a CI job shows. The reason stands beside what fails."""
+    parts = [f"**{counts(found)}**"]
+    for name, changes in found.items():
+        if changes:
+            parts += ["", f"### {name[0].upper()}{name[1:]} ({len(changes)})", "", "| case | what | why |", "|---|---|---|"]
+            parts += [f"| {_code(c.case_id)} | {_detail(name, c)} | {_cell(c.now.why if c.now else '')} |" for c in changes]
+    return "\n".join(parts)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _cell(text: str) -> str:
+    """A reason holds what a target wrote: none of it may end the cell, or be markup."""
+    plain = "".join(f"&#{ord(char)};" if char in "|<>&`*_[]\\!#~@" else char for char in text)
+    return " ".join(plain.split())
+
+
+def as_data(found: Comparison) -> dict[str, Any]:
+    """The groups as data: a list of ``{id, was, now}`` each, where was and now are ``{outcome, verdict, elapsed_s}``."""
+    return {"schema": 1, **{name.replace(" ", "_"): [_change_data(change) for change in changes]
+                            for name, changes in found.items()}}
+
+
+def _change_data(change: Change) -> dict[str, Any]:
+    return {"id": change.case_id, "was": _line_data(change.was), "now": _line_data(change.now)}
+
+
+def _line_data(line: Line | None) -> dict[str, Any] | None:
+    if line is None:
+        return None
+    return {"outcome": line.outcome.value, "verdict": line.grade.value, "elapsed_s": line.elapsed_s, "why": line.why}
+
+
+# --- one report's halves ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """``pairs``: how many cases ran on both backends; ``differ``: those that ended differently, the worst first."""
+
+    pairs: int
+    differ: tuple[tuple[Line, Line], ...]
+
+
+def backends_against_each_other(cases: Iterable[Line]) -> Halves:
+    """Every case that ran on both backends, eventlet first in each pair."""
+    found: dict[object, dict[str, Line]] = {}
+    for line in cases:
+        found.setdefault(pair_key(line.case), {})[line.case.backend] = line
+    pairs = [(half["eventlet"], half["threading"]) for half in found.values() if {"eventlet", "threading"} <= set(half)]
+    differ = [(left, right) for left, right in pairs if left.outcome is not right.outcome]
+    differ.sort(key=lambda pair: (-sum(line.grade is Grade.FAIL for line in pair), pair[0].case_id))
+    return Halves(len(pairs), tuple(differ))
+
+
+def _halves_counted(halves: Halves) -> str:
+    return f"{halves.pairs} cases ran on both backends, {len(halves.differ)} with different outcomes"
+
+
+def halves_as_text(halves: Halves) -> str:
+    lines = [f"{left.case_id}\n  eventlet: {left.outcome} ({left.grade}); threading: {right.outcome} ({right.grade})"
+             for left, right in halves.differ]
+    return "\n".join([*lines, _halves_counted(halves)])
+
+
+def halves_as_markdown(halves: Halves) -> str:
+    rows = [f"| {_code(left.case_id)} | {left.outcome} ({left.grade}) | {right.outcome} ({right.grade}) |"
+            for left, right in halves.differ]
+    head = ["", "| case | eventlet | threading |", "|---|---|---|"] if rows else []
+    return "\n".join([f"**{_halves_counted(halves)}**", *head, *rows])
+
+
+def halves_as_data(halves: Halves) -> dict[str, Any]:
+    differ = [{"id": left.case_id, "eventlet": _line_data(left), "threading": _line_data(right)}
+              for left, right in halves.differ]
+    return {"schema": 1, "pairs": halves.pairs, "differ": differ}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ _RAISED = re.compile(r"^(?:[\w<>]+\.)*[A-Z]\w*[a-z]\w*(?:: |:?$)")
 """The last line of a traceback, whatever the class is called and whatever level words its message holds."""
 
 
+@functools.lru_cache(maxsize=8)
 def error_lines(output: str) -> tuple[ErrorLine, ...]:
     """The lines of a log by which it says that something went wrong, in order.
 

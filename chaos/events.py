@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaos.model import Judged, Variant
+from chaos.model import Case, Judged, Variant, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,11 @@ class CaseFinished:
 
 @dataclass(frozen=True, slots=True)
 class CaseRejudged:
-    """A verdict that could only be known with another case's (same-on-both-backends): it replaces the earlier one."""
+    """A verdict that could only be known with another case's (same-on-both-backends): it replaces the earlier one; what
+    was seen stays."""
 
-    judged: Judged
+    case: Case
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)

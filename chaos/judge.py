@@ -5,11 +5,27 @@ It decides only whether an outcome is acceptable: what happened says ``outcomes`
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 
 from chaos.caseid import format_case, format_fault
-from chaos.model import Broken, Case, Grade, Judged, Killed, Observation, Outcome, StillRunning, Verdict
+from chaos.model import (
+    Broken,
+    Case,
+    Exited,
+    Expectation,
+    Firing,
+    Grade,
+    Judged,
+    Killed,
+    Limits,
+    Observation,
+    Outcome,
+    Phase,
+    StillRunning,
+    Verdict,
+)
 from chaos.outcomes import outcome_of, seconds, unfired, what_happened
 from chaos.promises import PROMISES, SAME_ON_BOTH_BACKENDS, same_on_both_backends
 
@@ -40,6 +56,18 @@ def judge(case: Case, seen: Observation) -> Verdict:
 def pair_key(case: Case) -> Case:
     """``case`` without its backend: equal for the two cases that ``same-on-both-backends`` compares."""
     return replace(case, backend=ANY_BACKEND)
+
+
+def for_pair(judged: Judged) -> Judged:
+    """``judged`` with no more than ``judge_pair`` looks at: of a sweep's first half, every case waits for its twin."""
+    fired = judged.seen.fired
+    return replace(judged, seen=_for_pair(fired[0].phase if fired else None, judged.seen.expected), beside=None)
+
+
+@functools.lru_cache(maxsize=256)
+def _for_pair(phase: Phase | None, expected: Expectation) -> Observation:
+    fired = () if phase is None else (Firing(0.0, 0, "", "", 0, 1, "", phase=phase),)
+    return Observation(ending=Exited(0), elapsed_s=0.0, limits=Limits(), expected=expected, stopped_watching="", fired=fired)
 
 
 def judge_pair(a: Judged, b: Judged) -> tuple[Judged, Judged]:

@@ -7,12 +7,17 @@ never chance. Pure, but for Faker, which is seeded: the same case has the same c
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from faker import Faker
 
 MARKS = "/#?@:%"
 """What a password may hold and a URL may not: each has broken a parser somewhere, and was then printed as the cause."""
@@ -45,14 +50,20 @@ def filled(template: str, case_id: str) -> tuple[str, tuple[str, ...]]:
 
 def canary(case_id: str, name: str, *, marks: bool) -> str:
     """The secret called ``name`` of a case: 20 letters and digits, with the six marks in between if asked for."""
-    from faker import Faker  # 0.2 s of import that only a target with secrets needs
-
-    fake = Faker()
+    fake = _faker()
     fake.seed_instance(int.from_bytes(hashlib.sha256(f"{case_id} {name}".encode()).digest()[:8], "big"))
     word: str = fake.password(length=20, special_chars=False)
     if not marks:
         return word
     return "".join(letters + mark for letters, mark in zip(_pieces(word), (*MARKS, ""), strict=True))
+
+
+@functools.cache
+def _faker() -> Faker:
+    """One for all, seeded anew for each secret: to make one takes milliseconds."""
+    from faker import Faker  # 0.2 s of import that only a target with secrets needs
+
+    return Faker()
 
 
 def _pieces(word: str) -> list[str]:

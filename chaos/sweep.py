@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import importlib.metadata
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from chaos.calls import is_call
 from chaos.caseid import format_case
 from chaos.confirm import confirmed, to_confirm, warmth
 from chaos.discover import sites_of, with_calls
@@ -22,7 +24,7 @@ from chaos.events import (
     SweepStarted,
     VariantReady,
 )
-from chaos.judge import judge, judge_pair, pair_key
+from chaos.judge import for_pair, judge, judge_pair, pair_key
 from chaos.model import Case, Grade, Judged, Observation, Variant, Warm
 from chaos.plan import Profile, plan, second_faults
 from chaos.prepare import Timing, request_for, warmed
@@ -46,6 +48,8 @@ class Options:
     seed: int = 0
     timing: Timing = field(default_factory=Timing)
     cold: bool = False
+    shard: tuple[int, int] = (1, 1)
+    """Which part of the plan, of how many; the parts of one plan are the same on every machine."""
 
     @property
     def thorough(self) -> bool:
@@ -133,31 +137,41 @@ def _run_plan(target: Target, options: Options, pool: Pool, variants: Sequence[V
     def variant(case: Case) -> Variant:
         return of_case[case.backend, case.workers]
 
-    def prepared(case: Case) -> Request:
-        return prepare(target, case, options.timing, variant(case), thorough=options.thorough)
+    good = {key: request_for(target, one.baseline.case, options.timing, one.baseline.seen.expected,
+                             thorough=options.thorough) for key, one in of_case.items()}
 
+    def prepared(case: Case) -> Request:
+        expected = variant(case).baseline.seen.expected
+        request = request_for(target, case, options.timing, expected, thorough=options.thorough)
+        return warmed(request, good[case.backend, case.workers], variant(case).warm)
+
+    named = {key: replace(one, sites=tuple(site for site in one.sites if not is_call(site.name)))
+             for key, one in of_case.items()}       # a second fault is never at a traced call, and there may be thousands
     cases, seconds = planned(variants, options), dict[Case, None]()
     yield Planned(tuple(map(format_case, cases)))
     for event in run_cases(pool, map(prepared, cases), options.seed):
         yield event
         if options.thorough and isinstance(event, CaseFinished):
-            seconds.update(dict.fromkeys(second_faults(event.judged, variant(event.judged.case))))
+            case = event.judged.case
+            seconds.update(dict.fromkeys(second_faults(event.judged, named[case.backend, case.workers])))
     if seconds:
         yield Planned(tuple(map(format_case, (*cases, *seconds))))
         yield from run_cases(pool, map(prepared, seconds), options.seed)
 
 
-def prepare(target: Target, case: Case, timing: Timing, variant: Variant, *, thorough: bool = False) -> Request:
-    """The request that runs ``case`` of ``variant``, warm where that can show the same."""
-    expected = variant.baseline.seen.expected
-    request = request_for(target, case, timing, expected, thorough=thorough)
-    return warmed(request, request_for(target, variant.baseline.case, timing, expected, thorough=thorough), variant.warm)
-
-
 def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
     """Every case of the plan that ``--only`` lets through. Raises nothing: an empty plan is the caller's to explain."""
     cases = [case for variant in variants for case in plan(variant, options.profile)]
-    return [case for case in cases if _wanted(format_case(case), options.only)]
+    return [case for case in cases if _wanted(format_case(case), options.only) and _ours(case, options.shard)]
+
+
+def _ours(case: Case, shard: tuple[int, int]) -> bool:
+    """Stable: it asks the id alone. Both backends of a case are in one shard, so that they are judged as a pair there."""
+    number, count = shard
+    if count == 1:
+        return True
+    text = format_case(replace(case, backend="-"))
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) % count == number - 1
 
 
 def _wanted(case_id: str, only: Sequence[str]) -> bool:
@@ -197,17 +211,18 @@ def run_cases(pool: Pool, requests: Iterable[Request], seed: int) -> Iterator[Ev
             feed.again.append(replace(request, ahead="", cold_because="it confirms a warm run"))
             continue
         yield CaseFinished(judged)
-        yield from _as_pair(twins, judged)
+        yield from as_pair(twins, judged)
 
 
-def _as_pair(twins: dict[Case, Judged], judged: Judged) -> Iterator[Event]:
+def as_pair(twins: dict[Case, Judged], judged: Judged) -> Iterator[Event]:
+    """What this case and its twin on the other backend say of each other, once both are known. ``twins``: who waits."""
     twin = twins.pop(pair_key(judged.case), None)
     if twin is None:
-        twins[pair_key(judged.case)] = judged
+        twins[pair_key(judged.case)] = for_pair(judged)
         return
     for before, after in zip((twin, judged), judge_pair(twin, judged), strict=True):
         if after.verdict != before.verdict:
-            yield CaseRejudged(after)
+            yield CaseRejudged(after.case, after.verdict)
 
 
 def versions() -> tuple[tuple[str, str], ...]:

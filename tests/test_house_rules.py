@@ -15,9 +15,9 @@ CHAOS = ROOT / "chaos"
 
 PROOF = sorted(path.stem for path in (CHAOS / "runner" / "proof").glob("[!_]*.py"))
 RUNNER = {"runner.pool", "runner.request"}
-REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document", "report.explain", "report.filereport",
-          "report.findings", "report.html", "report.journal", "report.jsonfile", "report.junit", "report.matrix",
-          "report.results", "report.safetext", "report.terminal"}
+REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document", "report.explain",
+          "report.files", "report.findings", "report.history", "report.html", "report.journal", "report.jsonfile",
+          "report.junit", "report.matrix", "report.results", "report.safetext", "report.terminal"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # values and data: nothing below them
@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": {"caseid", "model", "outcomes", "promises"},
     "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},
-    "compare": {"caseid", "judge", "model"},
+    "compare": {"judge", "model", "report.results"},
     "events": {"model"},
     "arming": {"actions", "catalog", "model"},
     # what is started, and how long it may take
@@ -77,12 +77,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network.client": {"network.companion"},
     "network.tls": set(),
     # the whole way through, as events
-    "sweep": {"caseid", "confirm", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
+    "sweep": {"calls", "caseid", "confirm", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
     # consumers of events
     "report": {"", "calls", "caseid", "codec", "events", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
-    "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "model", "plan", "prepare", "sweep",
-                 "target", "typed"} | RUNNER | REPORT,
+    "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
+    "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "merge", "model", "plan", "prepare",
+                 "sweep", "target", "typed"} | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
     "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",

@@ -10,18 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from chaos.calls import Rank, is_call, rank
-from chaos.caseid import format_case, parse_case
-from chaos.model import Grade, Judged
+from chaos.caseid import parse_case
+from chaos.model import Grade
 from chaos.report.document import reproduce_line
 from chaos.report.explain import story
-from chaos.report.findings import Finding, findings, never_reached, why
+from chaos.report.findings import Finding, findings, never_reached
 from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, matrix_of
-from chaos.report.results import Results, by_grade, sites_fired, sites_found
+from chaos.report.results import Line, Results, by_grade, line_of, sites_fired, sites_found
 from chaos.report.safetext import wrapped
 
 STYLES = {Grade.PASS: "green", Grade.FAIL: "bold red", Grade.UNREACHED: "yellow", Grade.UNKNOWN: "bold magenta"}
 TOLD_IN_FULL = 20
 """Findings with their reason and command; of the rest a line and an id. Beyond a screen or two nobody reads reasons."""
+TOLD_AT_ALL = 300
+"""Of still more only how many: the files have them all."""
 
 
 def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[str] = ()) -> list[Text]:
@@ -39,9 +41,9 @@ def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[s
     return [*(line for section in sections if section for line in (Text(), *section)), *last]
 
 
-def _all_bad(results: Results) -> tuple[Judged, ...]:
+def _all_bad(results: Results) -> tuple[Line, ...]:
     """A baseline that is not healthy is a finding too: the only one, since nothing is injected then."""
-    return (*results.unhealthy_baselines, *results.cases)
+    return (*map(line_of, results.unhealthy_baselines), *results.cases)
 
 
 # --- the matrix ----------------------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ def _cell(matrix: Matrix, site: str, column: Column) -> Text:
 
 
 def _letter(mark: Mark) -> tuple[str, str]:
-    return mark.letter, STYLES[mark.worst.verdict.grade] if mark.worst else ""
+    return mark.letter, STYLES[mark.worst.grade] if mark.worst else ""
 
 
 def _shortened(site: str, width: int) -> str:
@@ -126,7 +128,11 @@ def finding_lines(title: str, noun: str, found: Sequence[Finding], width: int, s
     cases = sum(len(finding.cases) for finding in found)
     heading = f"{title}: {_counted(len(found), noun)}, {_counted(cases, 'case')}"
     told = [line for n, f in enumerate(found[:TOLD_IN_FULL], 1) for line in (Text(), *_in_full(n, f, width, suffix))]
-    rest = [line for n, f in enumerate(found[TOLD_IN_FULL:], TOLD_IN_FULL + 1) for line in _in_short(n, f, width)]
+    rest = [line for n, f in enumerate(found[TOLD_IN_FULL:TOLD_AT_ALL], TOLD_IN_FULL + 1)
+            for line in _in_short(n, f, width)]
+    more = len(found) - TOLD_AT_ALL
+    if more > 0:
+        rest += _styled(wrapped(f"… and {_counted(more, noun)} more, which the files hold", width), "bold")
     return [*_styled(wrapped(heading, width), "bold"), *told, *([Text(), *rest] if rest else [])]
 
 
@@ -141,14 +147,13 @@ def _in_full(number: int, finding: Finding, width: int, suffix: str) -> Iterator
 
 def _in_short(number: int, finding: Finding, width: int) -> Iterator[Text]:
     yield from _styled(wrapped(f"{number}. {finding.what}", width, rest="   "), STYLES[finding.grade])
-    yield Text(f"   {format_case(finding.shortest.case)}")
+    yield Text(f"   {finding.shortest.case_id}")
 
 
-def case_lines(judged: Judged, width: int) -> list[Text]:
+def case_lines(line: Line, width: int) -> list[Text]:
     """A bad case, told at once while the sweep goes on: what, its id, why."""
-    what = f"{judged.verdict.grade.value.upper()} {judged.verdict.outcome}"
-    head = [*_styled(wrapped(what, width), STYLES[judged.verdict.grade]), Text(f"  {format_case(judged.case)}")]
-    return [*head, *map(Text, wrapped(why(judged), width, first="  ", rest="  "))]
+    head = [*_styled(wrapped(f"{line.grade.value.upper()} {line.outcome}", width), STYLES[line.grade])]
+    return [*head, Text(f"  {line.case_id}"), *map(Text, wrapped(line.why, width, first="  ", rest="  "))]
 
 
 # --- the summary ---------------------------------------------------------------------------------------------------

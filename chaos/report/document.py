@@ -5,14 +5,14 @@ Field names are a promise: one may be added, none is renamed or dropped without 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, assert_never
+from collections.abc import Mapping
+from typing import Any
 
 import chaos
 from chaos.caseid import format_case
 from chaos.codec import from_data, to_data
-from chaos.events import CaseFinished, Event, Planned, SweepFinished, SweepStarted, VariantReady
-from chaos.model import Case, Ending, Exited, Judged, Killed, Observation, Site, StillRunning, Variant, Verdict
+from chaos.events import SweepFinished, SweepStarted
+from chaos.model import Case, Judged, Observation, Site, Variant, Verdict
 from chaos.report.results import Results, by_grade, by_outcome, sites_fired, sites_found
 from chaos.report.safetext import tail
 
@@ -26,42 +26,35 @@ def reproduce_line(case: Case, suffix: str = "") -> str:
     return f"chaos repro {format_case(case)}{suffix}"
 
 
-def exit_data(ending: Ending) -> dict[str, Any]:
-    """The field ``exit``: ``{"status": 3}``, ``{"signal": "SIGKILL"}`` or ``{"running_after_s": 10.0}``."""
-    match ending:
-        case Exited(status):
-            return {"status": status}
-        case Killed(signal):
-            return {"signal": signal}
-        case StillRunning(after_s):
-            return {"running_after_s": after_s}
-        case _:
-            assert_never(ending)
-
-
-def ready_after_s(seen: Observation) -> float | None:
-    """Seconds to the first READY=1 or, for a target that announces nothing, to serving; None: neither happened."""
-    return seen.ready_s if seen.ready_s is not None else seen.served_s
-
-
 # --- one case ------------------------------------------------------------------------------------------------------
 
 
 def case_data(judged: Judged, suffix: str = "") -> dict[str, Any]:
-    """One CASE. ``observation`` holds the facts in full, so that newer rules can judge them again."""
-    seen = judged.seen
+    """One CASE. ``observation`` holds the facts in full, so that newer rules can judge them again.
+
+    ``exit`` is ``{"status": 3}``, ``{"signal": "SIGKILL"}`` or ``{"running_after_s": 10.0}``.
+    """
+    return case_data_of(judged.case, judged.verdict, to_data(judged.seen), to_data(judged.beside), suffix)
+
+
+def case_data_of(case: Case, verdict: Verdict, seen: dict[str, Any], beside: dict[str, Any] | None,
+                 suffix: str = "") -> dict[str, Any]:
+    """The same from observations that are data already."""
     return {
-        **_what_ran(judged.case),
-        "fired": len(seen.fired),
-        **_what_it_means(judged.verdict),
-        "exit": exit_data(seen.ending),
-        "elapsed_s": seen.elapsed_s,
-        "ready_after_s": ready_after_s(seen),
-        "log_tail": tail(seen.output, lines=TAIL_LINES, characters=TAIL_CHARACTERS),
-        "stacks": seen.stacks,
-        "reproduce": reproduce_line(judged.case, suffix),
-        "milestones": to_data(seen.milestones),
-        "observation": to_data(seen),
+        **_what_ran(case),
+        "fired": len(seen["fired"]),
+        **_what_it_means(verdict),
+        "exit": {key: value for key, value in seen["ending"].items() if key != "by_chaos"},
+        "elapsed_s": seen["elapsed_s"],
+        "ready_after_s": seen["served_s"] if seen["ready_s"] is None else seen["ready_s"],
+        "log_tail": tail(seen["output"], lines=TAIL_LINES, characters=TAIL_CHARACTERS),
+        "stacks": seen["stacks"],
+        "reproduce": reproduce_line(case, suffix),
+        "milestones": seen["milestones"],
+        "started_as": seen["started_as"],
+        "proof": seen["proof"],
+        "beside": beside,
+        "observation": seen,
     }
 
 
@@ -106,6 +99,7 @@ def judged_of(data: Any) -> Judged:
         from_data(Case, {**case, "transport": fields.get("transport")}),
         from_data(Observation, _member(fields, "observation", "a case")),
         from_data(Verdict, verdict),
+        None if fields.get("beside") is None else from_data(Observation, fields["beside"]),
     )
 
 
@@ -113,13 +107,14 @@ def judged_of(data: Any) -> Judged:
 
 
 def head_data(results: Results, suffix: str = "") -> dict[str, Any]:
-    """Every member of the report except ``cases``, which are many and can be written one by one."""
+    """Every member of the report except ``cases``, which are many and can be written one by one;
+    ``sites`` are an iterator for the same reason."""
     return {
         "schema": SCHEMA,
         "chaos": chaos.__version__,
         "target": results.started.target,
         "baseline": [case_data(variant.baseline, suffix) for variant in results.variants],
-        "sites": [site_data(variant, site) for variant in results.variants for site in variant.sites],
+        "sites": (site_data(variant, site) for variant in results.variants for site in variant.sites),
         "summary": summary_data(results),
     }
 
@@ -147,21 +142,34 @@ def summary_data(results: Results) -> dict[str, Any]:
     }
 
 
-def events_of(data: Any) -> Iterator[Event]:
-    """The events of the sweep that wrote this report, for any consumer to read again; ``ValueError`` where it is none.
+def started_of(report: Mapping[str, Any]) -> SweepStarted:
+    """How the sweep began that wrote this head of a report; ``ValueError`` where it is none."""
+    return _started(report, _object(_member(report, "summary", "a report"), "the summary"))
 
-    The plan comes back as the cases that were finished, then those that were not; its order is not kept.
-    """
+
+def variants_of(report: Mapping[str, Any]) -> tuple[Variant, ...]:
+    """The baselines, with the sites that each reached."""
+    return tuple(Variant(judged_of(baseline), _sites_of(baseline, _list(report, "sites")))
+                 for baseline in _list(report, "baseline"))
+
+
+def finished_of(report: Mapping[str, Any]) -> SweepFinished:
+    summary = _object(_member(report, "summary", "a report"), "the summary")
+    return SweepFinished(summary.get("elapsed_s") or 0.0, bool(summary.get("interrupted", False)))
+
+
+def not_run_of(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of planned cases that were not finished."""
+    summary = _object(_member(report, "summary", "a report"), "the summary")
+    return tuple(map(str, summary.get("cases_not_run", ())))
+
+
+def check_head(data: Any) -> Mapping[str, Any]:
+    """``data`` as a report that this chaos can read, or a ``ValueError`` that says what it is instead."""
     report = _object(data, "a report")
     _check_schema(report)
-    cases = [judged_of(case) for case in _list(report, "cases")]
-    summary = _object(_member(report, "summary", "a report"), "the summary")
-    yield _started(report, summary)
-    for baseline in _list(report, "baseline"):
-        yield VariantReady(Variant(judged_of(baseline), _sites_of(baseline, _list(report, "sites"))))
-    yield Planned((*(format_case(judged.case) for judged in cases), *map(str, summary.get("cases_not_run", ()))))
-    yield from map(CaseFinished, cases)
-    yield SweepFinished(summary.get("elapsed_s") or 0.0, bool(summary.get("interrupted", False)))
+    _list(report, "cases")
+    return report
 
 
 def _started(report: Mapping[str, Any], summary: Mapping[str, Any]) -> SweepStarted:

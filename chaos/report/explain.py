@@ -48,7 +48,20 @@ def story(judged: Judged, *, width: int = WIDTH) -> list[str]:
         _section(*_proof(seen), width, hang=4),
         _section("stacks", _middle_cut(clean_lines(seen.stacks), STACK_LINES, 0), width, hang=8),
     ]
-    return [line for part in parts if part for line in ("", *part)][1:]
+    beside = [] if judged.beside is None else _beside(judged.beside, width)
+    return [line for part in (*parts, beside) if part for line in ("", *part)][1:]
+
+
+def _beside(seen: Observation, width: int) -> list[str]:
+    """What a warm run of the same case showed: two runs that disagree are for a reader to compare, so both are shown."""
+    title = f"a warm run of the same case: {ended(seen.ending, seen.elapsed_s)}"
+    log = _section("its log, last lines", log_excerpt(seen), width, hang=6)
+    return [*_section(title, timeline(seen), width, hang=12), *log]
+
+
+def started_as(seen: Observation) -> list[str]:
+    """Whether it was started warm or cold, and why cold, where that was asked of the runner."""
+    return [one_line(f"started {seen.started_as}")] if seen.started_as else []
 
 
 def _proof(seen: Observation) -> tuple[str, list[str]]:
@@ -70,7 +83,7 @@ def _verdict_lines(judged: Judged, width: int) -> list[str]:
     line = f"{verdict.grade.value.upper()} {verdict.outcome}: {ended(judged.seen.ending, judged.seen.elapsed_s)}"
     broken = [one_line(f"{broken.promise}: {broken.because}") for broken in verdict.broken]
     notes = [one_line(text) for text in (verdict.note, judged.seen.harness) if text]
-    told = wrapped_all([*broken, *notes], width, first="  ", rest="    ")
+    told = wrapped_all([*broken, *notes, *started_as(judged.seen)], width, first="  ", rest="    ")
     return [*wrapped(line, width), format_case(judged.case), *told]
 
 

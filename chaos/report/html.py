@@ -10,19 +10,17 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 
 import jinja2
 
 import chaos
 from chaos.caseid import format_case
 from chaos.model import Case, Grade, Judged
-from chaos.report.document import ready_after_s, reproduce_line
+from chaos.report.document import reproduce_line
 from chaos.report.explain import ended, left_behind, log_excerpt, log_title, process_tree, timeline
-from chaos.report.filereport import FileReport
 from chaos.report.findings import Finding, findings, never_reached
 from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, Variation, letter_of, matrix_of
-from chaos.report.results import Results, by_grade, keep_failures, sites_fired, sites_found
+from chaos.report.results import Evidence, Line, Results, by_grade, line_of, sites_fired, sites_found
 from chaos.report.safetext import clean_lines, one_line
 
 LOG_LINES = 60
@@ -96,15 +94,11 @@ class TableLine:
     ready: str
 
 
-def html_report(path: Path, *, suffix: str = "") -> FileReport:
-    """The consumer that writes ``report.html``. ``suffix`` ends every command."""
-    return FileReport(path, lambda results: [html_text(results, suffix)], keep=keep_failures)
-
-
-def html_text(results: Results, suffix: str = "") -> str:
-    """The whole page."""
-    cases = (*results.unhealthy_baselines, *results.cases)
-    return _template().render(
+def html_parts(results: Results, evidence: Evidence, suffix: str = "") -> Iterator[str]:
+    """The whole page, a part at a time. ``suffix`` ends every command."""
+    cases = (*map(line_of, results.unhealthy_baselines), *results.cases)
+    baselines = {judged.case: judged for judged in results.unhealthy_baselines}
+    return _template().generate(
         version=chaos.__version__,
         started=results.started,
         target=one_line(results.started.target),
@@ -112,12 +106,13 @@ def html_text(results: Results, suffix: str = "") -> str:
         counts=[(grade.value, count) for grade, count in by_grade(results.cases).items()],
         sites_found=len(sites_found(results.variants)),
         sites_fired=len(sites_fired(results.cases)),
-        baselines=[table_line(variant.baseline) for variant in results.variants],
+        baselines=[table_line(line_of(variant.baseline)) for variant in results.variants],
         grid=grid_of(matrix_of(results)),
         findings=[listed(finding, suffix) for finding in findings(cases)],
         unreached=[listed(finding, suffix) for finding in never_reached(cases)],
-        sections=[section(judged, suffix) for judged in cases if _has_section(judged)],
-        lines=[table_line(judged) for judged in results.cases],
+        has_sections=any(map(_has_section, cases)),
+        sections=(section(baselines.get(line.case) or evidence.judged(line), suffix) for line in cases if _has_section(line)),
+        lines=map(table_line, results.cases),
     )
 
 
@@ -134,8 +129,8 @@ def anchor(case: Case) -> str:
     return "case-" + hashlib.sha256(format_case(case).encode()).hexdigest()[:12]
 
 
-def _has_section(judged: Judged) -> bool:
-    return judged.verdict.grade is not Grade.PASS
+def _has_section(line: Line) -> bool:
+    return line.grade is not Grade.PASS
 
 
 # --- the matrix ----------------------------------------------------------------------------------------------------
@@ -169,9 +164,9 @@ def _letter(mark: Mark, variation: Variation) -> Letter:
     if mark.worst is None:
         return Letter(mark.letter, "none", f"{variation.label}: {MEANINGS[mark.letter]}", "")
     more = f" (the worst of {mark.count} cases)" if mark.count > 1 else ""
-    title = f"{format_case(mark.worst.case)}: {mark.worst.verdict.outcome}{more}"
+    title = f"{mark.worst.case_id}: {mark.worst.outcome}{more}"
     link = anchor(mark.worst.case) if _has_section(mark.worst) else ""
-    return Letter(mark.letter, mark.worst.verdict.grade.value, title, link)
+    return Letter(mark.letter, mark.worst.grade.value, title, link)
 
 
 # --- findings, sections, table -------------------------------------------------------------------------------------
@@ -183,7 +178,7 @@ def listed(finding: Finding, suffix: str) -> Listed:
         finding.what,
         finding.why,
         reproduce_line(finding.shortest.case, suffix),
-        tuple((format_case(judged.case), anchor(judged.case)) for judged in finding.cases),
+        tuple((line.case_id, anchor(line.case)) for line in finding.cases),
     )
 
 
@@ -209,15 +204,14 @@ def section(judged: Judged, suffix: str) -> Section:
     )
 
 
-def table_line(judged: Judged) -> TableLine:
-    ready_s = ready_after_s(judged.seen)
+def table_line(line: Line) -> TableLine:
     return TableLine(
-        format_case(judged.case),
-        anchor(judged.case) if _has_section(judged) else "",
-        judged.verdict.grade.value,
-        letter_of(judged),
-        judged.verdict.outcome.value,
-        len(judged.seen.fired),
-        ended(judged.seen.ending, judged.seen.elapsed_s),
-        "never" if ready_s is None else f"{ready_s:.2f} s",
+        line.case_id,
+        anchor(line.case) if _has_section(line) else "",
+        line.grade.value,
+        letter_of(line),
+        line.outcome.value,
+        line.fired,
+        ended(line.ending, line.elapsed_s),
+        "never" if line.ready_s is None else f"{line.ready_s:.2f} s",
     )

@@ -8,43 +8,51 @@ skipped test as green. Both are ``<error>``.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 from chaos.caseid import format_case
-from chaos.model import Grade, Judged
+from chaos.model import Case, Grade, Judged
 from chaos.report.document import TAIL_CHARACTERS, TAIL_LINES, reproduce_line
-from chaos.report.filereport import FileReport
-from chaos.report.findings import why
-from chaos.report.results import Results, by_grade, keep_failures
+from chaos.report.results import Evidence, Line, Results, by_grade, line_of, why
 from chaos.report.safetext import clean_lines, for_xml, tail
 
 _ELEMENT = {Grade.FAIL: "failure", Grade.UNREACHED: "error", Grade.UNKNOWN: "error"}
 
 
-def junit_report(path: Path, *, suffix: str = "") -> FileReport:
-    """The consumer that writes ``junit.xml``. ``suffix`` ends every reproduce line."""
-    return FileReport(path, lambda results: [junit_text(results, suffix)], keep=keep_failures)
+def junit_lines(results: Results, evidence: Evidence, suffix: str = "") -> Iterator[str]:
+    """The file's text, a testcase at a time; ``suffix`` ends every reproduce line.
 
-
-def junit_text(results: Results, suffix: str = "") -> str:
-    """The file's text. An unhealthy baseline is a testcase too, or a sweep that ended there would be green."""
-    cases = (*results.unhealthy_baselines, *results.cases)
-    root = ET.Element("testsuites", {"name": "chaos", **_totals(cases)})
-    suite = ET.SubElement(root, "testsuite", {"name": for_xml(f"chaos {results.started.target}"), **_totals(cases)})
-    suite.set("time", f"{results.elapsed_s or 0.0:.3f}")
-    properties = ET.SubElement(suite, "properties")
+    An unhealthy baseline is a testcase too, or a sweep that ended there would be green.
+    """
+    unhealthy = results.unhealthy_baselines
+    totals = _totals((*map(line_of, unhealthy), *results.cases))
+    suite = {"name": for_xml(f"chaos {results.started.target}"), **totals, "time": f"{results.elapsed_s or 0.0:.3f}"}
+    yield "<?xml version='1.0' encoding='utf-8'?>\n"
+    yield f"{_opening('testsuites', {'name': 'chaos', **totals})}\n  {_opening('testsuite', suite)}\n    <properties>\n"
     for name, value in _properties(results):
-        ET.SubElement(properties, "property", name=name, value=for_xml(value))
-    suite.extend(case_element(judged, suffix) for judged in cases)
-    ET.indent(root)
-    return "<?xml version='1.0' encoding='utf-8'?>\n" + ET.tostring(root, encoding="unicode") + "\n"
+        yield _indented(ET.Element("property", name=name, value=for_xml(value)), 3)
+    yield "    </properties>\n"
+    for judged in unhealthy:
+        yield _indented(case_element(judged, suffix), 2)
+    for line in results.cases:
+        yield _indented(_passed(line) if line.grade is Grade.PASS else case_element(evidence.judged(line), suffix), 2)
+    yield "  </testsuite>\n</testsuites>\n"
 
 
-def _totals(cases: tuple[Judged, ...]) -> dict[str, str]:
+def _opening(tag: str, attributes: dict[str, str]) -> str:
+    return ET.tostring(ET.Element(tag, attributes), encoding="unicode").removesuffix(" />") + ">"
+
+
+def _indented(element: ET.Element, level: int) -> str:
+    ET.indent(element, level=level)
+    return "  " * level + ET.tostring(element, encoding="unicode") + "\n"
+
+
+def _totals(cases: Iterable[Line]) -> dict[str, str]:
     counts = by_grade(cases)
     errors = counts[Grade.UNREACHED] + counts[Grade.UNKNOWN]
-    return {"tests": str(len(cases)), "failures": str(counts[Grade.FAIL]), "errors": str(errors), "skipped": "0"}
+    tests = sum(counts.values())
+    return {"tests": str(tests), "failures": str(counts[Grade.FAIL]), "errors": str(errors), "skipped": "0"}
 
 
 def _properties(results: Results) -> Iterator[tuple[str, str]]:
@@ -55,15 +63,19 @@ def _properties(results: Results) -> Iterator[tuple[str, str]]:
     yield from started.versions
 
 
+def _passed(line: Line) -> ET.Element:
+    return _testcase(line.case_id, line.case, line.elapsed_s)
+
+
+def _testcase(case_id: str, case: Case, elapsed_s: float) -> ET.Element:
+    classname = for_xml(f"{case.target}.{case.backend}")
+    return ET.Element("testcase", name=for_xml(case_id), classname=classname, time=f"{elapsed_s:.3f}")
+
+
 def case_element(judged: Judged, suffix: str) -> ET.Element:
     """One case; for a bad one an element whose text begins with the command that runs it again."""
-    case, verdict = judged.case, judged.verdict
-    element = ET.Element(
-        "testcase",
-        name=for_xml(format_case(case)),
-        classname=for_xml(f"{case.target}.{case.backend}"),
-        time=f"{judged.seen.elapsed_s:.3f}",
-    )
+    verdict = judged.verdict
+    element = _testcase(format_case(judged.case), judged.case, judged.seen.elapsed_s)
     kind = _ELEMENT.get(verdict.grade)
     if kind is not None:
         message = for_xml(f"{verdict.outcome}: {why(judged)}")

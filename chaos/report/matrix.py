@@ -12,8 +12,8 @@ from itertools import groupby
 
 from chaos.calls import is_call
 from chaos.caseid import parse_case
-from chaos.model import Case, Grade, Judged, Lifetime, Outcome
-from chaos.report.results import Results, sites_found
+from chaos.model import Case, Grade, Lifetime, Outcome
+from chaos.report.results import Line, Results, sites_found
 
 NO_CASE = "-"
 """Shown only beside a case: a cell in which nothing was ever to run stays empty."""
@@ -79,7 +79,7 @@ class Mark:
 
     letter: str
     count: int = 0
-    worst: Judged | None = None
+    worst: Line | None = None
 
 
 Place = tuple[str, Column, Variation]
@@ -116,9 +116,11 @@ class Matrix:
 
 def matrix_of(results: Results) -> Matrix:
     """The matrix of all cases with a fault; planned ones that were not run are marked, since a gap reads as no case."""
-    judged = [(place_of(j.case), j) for j in results.cases if j.case.faults]
-    ordered = sorted(judged, key=lambda pair: _sort_key(pair[0]))
-    marks = {place: _worst([j for _, j in group]) for place, group in groupby(ordered, key=lambda pair: pair[0])}
+    placed: dict[Place, list[Line]] = {}
+    for line in results.cases:
+        if line.case.faults:
+            placed.setdefault(place_of(line.case), []).append(line)
+    marks = {place: _worst(lines) for place, lines in placed.items()}
     all_marks = {**{place: Mark(NOT_RUN) for place in _unfinished(results)}, **marks}
     return Matrix(
         _in_start_order({site for site, _, _ in all_marks},
@@ -148,21 +150,16 @@ def _unfinished(results: Results) -> list[Place]:
     return [place_of(case) for case in map(parse_case, results.not_run) if case.faults]
 
 
-def _worst(cases: list[Judged]) -> Mark:
-    worst = max(cases, key=lambda judged: _BADNESS.index(judged.verdict.grade))
+def _worst(cases: list[Line]) -> Mark:
+    worst = max(cases, key=lambda line: _BADNESS.index(line.grade))
     return Mark(letter_of(worst), len(cases), worst)
 
 
-def letter_of(judged: Judged) -> str:
+def letter_of(line: Line) -> str:
     """``.`` for a pass whatever the outcome, else the outcome's letter."""
-    if judged.verdict.grade is Grade.PASS:
+    if line.grade is Grade.PASS:
         return "."
-    return LETTERS.get(judged.verdict.outcome, BROKEN)
-
-
-def _sort_key(place: Place) -> tuple[str, str, str, Variation]:
-    site, column, variation = place
-    return site, column.action, column.lifetime, variation
+    return LETTERS.get(line.outcome, BROKEN)
 
 
 def _in_start_order(used: set[str], found: tuple[str, ...]) -> tuple[str, ...]:

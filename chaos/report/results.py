@@ -1,11 +1,15 @@
-"""What a sweep said, gathered from its events into one value. It writes nothing and judges nothing."""
+"""What a sweep said, gathered from its events into one value. It writes nothing and judges nothing.
+
+A finished case is a ``Line`` here, some hundred bytes: its logs and stacks, which can be megabytes, are wherever they
+were written down, and whoever shows them asks an ``Evidence`` for one case at a time.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Any, Protocol, TypeVar, assert_never
 
 from chaos.caseid import format_case
 from chaos.events import (
@@ -18,7 +22,118 @@ from chaos.events import (
     SweepStarted,
     VariantReady,
 )
-from chaos.model import Grade, Judged, Observation, Outcome, Variant
+from chaos.model import Case, Ending, Grade, Judged, Observation, Outcome, Variant, Verdict
+from chaos.report.safetext import one_line
+
+T = TypeVar("T")
+
+PROMISE_ORDER = (
+    "ends",
+    "status",
+    "cause",
+    "nobody-left",
+    "nothing-held",
+    "gives-up",
+    "ready-means-ready",
+    "full-strength",
+    "recovers",
+    "stops-when-told",
+    "keeps-secrets",
+    "stays-in-bounds",
+    "same-on-both-backends",
+)
+"""The order of the contract; the last one only says that another case differs, so any other reason is told first."""
+
+MOST_TELLING: Mapping[Outcome, str] = {
+    Outcome.FALSE_SUCCESS: "status",
+    Outcome.RESPAWN_LOOP: "gives-up",
+    Outcome.DEGRADED: "full-strength",
+    Outcome.KILLED: "status",
+    Outcome.SILENT_EXIT: "cause",
+}
+"""The promise whose reason explains an outcome, where that is not the first one in the order of the contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A judged case without its evidence: what a table, a matrix and a list of findings need to know of it.
+
+    ``promises``: those it broke, in the order of the contract; ``why``: the reason in one sentence, "" for a plain pass;
+    ``sites``: where a fault happened, ``fired``: how often.
+    """
+
+    case_id: str
+    case: Case
+    outcome: Outcome
+    grade: Grade
+    promises: tuple[str, ...]
+    why: str
+    ending: Ending
+    elapsed_s: float
+    ready_s: float | None
+    fired: int
+    sites: tuple[str, ...]
+    stopped_watching: str
+    harness: str
+    started_as: str
+
+
+class Evidence(Protocol):
+    """Everything about one case, read back from where it was written down."""
+
+    def judged(self, line: Line) -> Judged: ...
+
+    def data(self, line: Line) -> tuple[Verdict, dict[str, Any], dict[str, Any] | None]:
+        """Its verdict, and what was seen (and beside) as ``codec`` writes it: what is only copied need not be read."""
+        ...
+
+
+def line_of(judged: Judged) -> Line:
+    seen, verdict = judged.seen, judged.verdict
+    return Line(
+        format_case(judged.case), judged.case, verdict.outcome, verdict.grade, promises_of(verdict),
+        _reason(verdict, seen.harness), seen.ending, seen.elapsed_s, ready_after_s(seen), len(seen.fired),
+        tuple(dict.fromkeys(firing.site for firing in seen.fired)), seen.stopped_watching, seen.harness, seen.started_as,
+    )  # fmt: skip
+
+
+def rejudged(line: Line, verdict: Verdict) -> Line:
+    return replace(
+        line, outcome=verdict.outcome, grade=verdict.grade, promises=promises_of(verdict),
+        why=_reason(verdict, line.harness),
+    )  # fmt: skip
+
+
+def ready_after_s(seen: Observation) -> float | None:
+    """Seconds to the first READY=1 or, for a target that announces nothing, to serving; None: neither happened."""
+    return seen.ready_s if seen.ready_s is not None else seen.served_s
+
+
+def promises_of(verdict: Verdict) -> tuple[str, ...]:
+    return tuple(sorted({broken.promise for broken in verdict.broken}, key=promise_rank))
+
+
+def promise_rank(promise: str) -> int:
+    """Its place in the contract; a promise that is not there yet comes last."""
+    return PROMISE_ORDER.index(promise) if promise in PROMISE_ORDER else len(PROMISE_ORDER)
+
+
+def why(judged: Judged) -> str:
+    """The reason in one sentence: the broken promise that says most, with its evidence, else what the verdict notes."""
+    return _reason(judged.verdict, judged.seen.harness) or f"ended as {judged.verdict.outcome}"
+
+
+def _reason(verdict: Verdict, harness: str) -> str:
+    telling = MOST_TELLING.get(verdict.outcome)
+    broken = sorted(verdict.broken, key=lambda b: (b.promise != telling, promise_rank(b.promise)))
+    if broken:
+        return one_line(f"{broken[0].promise}: {broken[0].because}")
+    if harness or verdict.note:
+        return one_line(harness or verdict.note)
+    return "" if verdict.grade is Grade.PASS else f"ended as {verdict.outcome}"
+
+
+# --- gathering -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +146,14 @@ class Results:
     started: SweepStarted
     variants: tuple[Variant, ...] = ()
     planned: tuple[str, ...] = ()
-    cases: tuple[Judged, ...] = ()
+    cases: tuple[Line, ...] = ()
     elapsed_s: float | None = None
     interrupted: bool = False
 
     @property
     def not_run(self) -> tuple[str, ...]:
         """The ids of planned cases that were not finished, in the order in which they would have run."""
-        finished = {format_case(judged.case) for judged in self.cases}
+        finished = {line.case_id for line in self.cases}
         return tuple(case_id for case_id in self.planned if case_id not in finished)
 
     @property
@@ -47,15 +162,16 @@ class Results:
 
 
 class Gathering:
-    """Folds events into ``Results``. ``keep`` says what is needed of a finished case: its logs may be large."""
+    """Folds events into ``Results``, a line a case. Every report of a sweep can read from the same one."""
 
-    def __init__(self, keep: Callable[[Judged], Judged] = lambda judged: judged) -> None:
-        self._keep = keep
+    def __init__(self) -> None:
         self._started: SweepStarted | None = None
         self._variants: list[Variant] = []
         self._planned: tuple[str, ...] = ()
-        self._judged: dict[str, Judged] = {}
+        self._lines: dict[str, Line] = {}
+        self._grades: Counter[Grade] = Counter()
         self._finished: SweepFinished | None = None
+        self._same: dict[Any, Any] = {}
 
     def feed(self, event: Event) -> None:
         match event:
@@ -65,14 +181,49 @@ class Gathering:
                 self._variants.append(variant)
             case Planned(case_ids):
                 self._planned = case_ids
-            case CaseFinished(judged) | CaseRejudged(judged):
-                self._judged[format_case(judged.case)] = self._keep(judged)
+            case CaseFinished(judged):
+                self._keep(line_of(judged))
+            case CaseRejudged(case, verdict):
+                self._keep(rejudged(self._lines[format_case(case)], verdict))
             case SweepFinished():
                 self._finished = event
             case CaseStarted():
                 pass
             case _:
                 assert_never(event)
+
+    def _keep(self, line: Line) -> None:
+        """What many lines have in common is held once: a sweep has a hundred thousand cases and a dozen endings."""
+        known = self._lines.get(line.case_id)
+        if known is not None:
+            self._grades[known.grade] -= 1
+        self._grades[line.grade] += 1
+        self._lines[line.case_id] = replace(
+            line, promises=self._one(line.promises), why=self._one(line.why), ending=self._one(line.ending),
+            sites=self._one(line.sites), stopped_watching=self._one(line.stopped_watching),
+            harness=self._one(line.harness), started_as=self._one(line.started_as),
+        )  # fmt: skip
+
+    def _one(self, value: T) -> T:
+        same: T = self._same.setdefault(value, value)
+        return same
+
+    def line(self, case_id: str) -> Line | None:
+        """A case that has finished, as it is judged now."""
+        return self._lines.get(case_id)
+
+    @property
+    def grades(self) -> Mapping[Grade, int]:
+        """How many cases have each verdict, without counting them again."""
+        return {grade: self._grades[grade] for grade in Grade}
+
+    @property
+    def done(self) -> int:
+        return len(self._lines)
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        return tuple(self._variants)
 
     def results(self) -> Results | None:
         """What was said; None where nothing has started: there is nothing to report, and an older report stays."""
@@ -82,53 +233,23 @@ class Gathering:
             self._started,
             tuple(self._variants),
             self._planned,
-            tuple(self._judged[case_id] for case_id in sorted(self._judged)),
+            tuple(self._lines[case_id] for case_id in sorted(self._lines)),
             self._finished.elapsed_s if self._finished else None,
             self._finished.interrupted if self._finished else True,
         )
 
 
-def keep_failures(judged: Judged) -> Judged:
-    """A case that passed without its evidence, any other in full: what JUnit and HTML show."""
-    return without_evidence(judged) if judged.verdict.grade is Grade.PASS else judged
-
-
-def without_evidence(judged: Judged) -> Judged:
-    """The case with its verdict, how it ended and what fired: a line of a table."""
-    return replace(judged, seen=_ending_only(judged.seen))
-
-
-def verdict_only(judged: Judged) -> Judged:
-    """What a terminal needs once a case was told: of the firings, which can be thousands, one a site."""
-    seen = _ending_only(judged.seen)
-    return replace(judged, seen=replace(seen, fired=tuple({firing.site: firing for firing in seen.fired}.values())))
-
-
-def _ending_only(seen: Observation) -> Observation:
-    return Observation(
-        ending=seen.ending,
-        elapsed_s=seen.elapsed_s,
-        limits=seen.limits,
-        expected=seen.expected,
-        stopped_watching=seen.stopped_watching,
-        fired=seen.fired,
-        ready_s=seen.ready_s,
-        served_s=seen.served_s,
-        harness=seen.harness,
-    )
-
-
 # --- figures -------------------------------------------------------------------------------------------------------
 
 
-def by_grade(cases: Iterable[Judged]) -> Mapping[Grade, int]:
+def by_grade(cases: Iterable[Line]) -> Mapping[Grade, int]:
     """How many cases have each verdict; every verdict is there, at 0 if need be, so that two summaries compare."""
-    counted = Counter(judged.verdict.grade for judged in cases)
+    counted = Counter(line.grade for line in cases)
     return {grade: counted[grade] for grade in Grade}
 
 
-def by_outcome(cases: Iterable[Judged]) -> Mapping[Outcome, int]:
-    counted = Counter(judged.verdict.outcome for judged in cases)
+def by_outcome(cases: Iterable[Line]) -> Mapping[Outcome, int]:
+    counted = Counter(line.outcome for line in cases)
     return {outcome: counted[outcome] for outcome in Outcome}
 
 
@@ -139,17 +260,20 @@ def sites_found(variants: Iterable[Variant]) -> tuple[str, ...]:
     reach goes right behind the one that it followed. Times would be simpler, and would shuffle rows from run to run.
     """
     order: list[str] = []
+    known: set[str] = set()
     for variant in variants:
         place = 0
         for name in dict.fromkeys(site.name for site in sorted(variant.sites, key=lambda site: site.at_s)):
-            if name in order:
-                place = order.index(name) + 1
+            if name in known:
+                there = place < len(order) and order[place] == name     # nearly always: thousands of calls, in one order
+                place = (place if there else order.index(name)) + 1
             else:
                 order.insert(place, name)
+                known.add(name)
                 place += 1
     return tuple(order)
 
 
-def sites_fired(cases: Iterable[Judged]) -> frozenset[str]:
+def sites_fired(cases: Iterable[Line]) -> frozenset[str]:
     """The names of the sites at which at least one fault really happened."""
-    return frozenset(firing.site for judged in cases for firing in judged.seen.fired)
+    return frozenset(site for line in cases for site in line.sites)

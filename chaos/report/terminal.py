@@ -27,11 +27,10 @@ from chaos.events import (
     SweepStarted,
     VariantReady,
 )
-from chaos.model import Grade, Judged, Variant
+from chaos.model import Grade, Variant
 from chaos.report.closing import STYLES, case_lines, closing, counted
 from chaos.report.explain import ended
-from chaos.report.findings import why
-from chaos.report.results import Gathering, sites_found, verdict_only
+from chaos.report.results import Gathering, Line, sites_found, why
 from chaos.report.safetext import one_line, wrapped
 
 PLAIN_EVERY_S = 5.0
@@ -50,30 +49,32 @@ class Progress:
     def __init__(self, begun_s: float, planned: int) -> None:
         self.begun_s = begun_s
         self.planned = planned
-        self.grades: dict[str, Grade] = {}
+        self.bad: set[str] = set()
+        self.grades: Mapping[Grade, int] = dict.fromkeys(Grade, 0)
         self.running: dict[str, float] = {}
 
     def start(self, case_id: str, now_s: float) -> None:
         self.running[case_id] = now_s
 
-    def finish(self, case_id: str, grade: Grade) -> bool:
-        """Note a verdict, also a second one. True: it is bad, and was not known to be."""
-        self.running.pop(case_id, None)
-        known = self.grades.get(case_id, Grade.PASS)
-        self.grades[case_id] = grade
-        return grade is not known and grade in (Grade.FAIL, Grade.UNKNOWN)
+    def finish(self, line: Line, grades: Mapping[Grade, int]) -> bool:
+        """Note a verdict, also a second one, after which there are so many of each. True: it is bad, and was not told."""
+        self.running.pop(line.case_id, None)
+        self.grades = grades
+        if line.grade not in (Grade.FAIL, Grade.UNKNOWN) or line.case_id in self.bad:
+            return False
+        self.bad.add(line.case_id)
+        return True
 
     @property
     def done(self) -> int:
-        return len(self.grades)
+        return sum(self.grades.values())
 
     @property
     def share(self) -> float:
         return self.done / self.planned if self.planned else 1.0
 
     def counts(self) -> str:
-        grades = list(self.grades.values())
-        return counted((grade, grades.count(grade)) for grade in Grade)
+        return counted(self.grades.items())
 
     def line(self, now_s: float) -> str:
         """``61/212 (28 %): 57 pass, 3 fail, 1 unreached, 0 unknown, 3.4/s, 44 s left``."""
@@ -104,13 +105,15 @@ class Terminal:
     """The consumer for a person. ``suffix`` ends every command; ``notes`` (where reports are) come before the summary.
 
     On a terminal that can move its cursor (not ``TERM=dumb``) it shows a display; elsewhere a line every few seconds or
-    every 10 %, without control characters. Bad cases are told at once in both. NO_COLOR is respected.
+    every 10 %, without control characters. ``told``: where somebody else gathers the same events, and feeds it before this;
+    None: it gathers by itself. Bad cases are told at once in both. NO_COLOR is respected.
     """
 
     def __init__(
         self,
         stream: TextIO,
         *,
+        told: Gathering | None = None,
         suffix: str = "",
         notes: Sequence[str] = (),
         environ: Mapping[str, str] = os.environ,
@@ -121,7 +124,8 @@ class Terminal:
         self._suffix = suffix
         self._notes = notes
         self._clock = clock
-        self._gathering = Gathering(verdict_only)
+        self._feeds = told is None
+        self._told = Gathering() if told is None else told
         self._progress = Progress(clock(), 0)
         self._told_s, self._told_share = clock(), 0.0
         self._live: Live | None = None
@@ -135,7 +139,8 @@ class Terminal:
         self._end_live()
 
     def feed(self, event: Event) -> None:
-        self._gathering.feed(event)
+        if self._feeds:
+            self._told.feed(event)
         match event:
             case SweepStarted():
                 self._say(_opening(event, self._console.width))
@@ -146,8 +151,10 @@ class Terminal:
             case CaseStarted(case_id):
                 self._progress.start(case_id, self._clock())
                 self.tick()
-            case CaseFinished(judged) | CaseRejudged(judged):
-                self._finish(judged)
+            case CaseFinished(judged):
+                self._finish(format_case(judged.case))
+            case CaseRejudged(case):
+                self._finish(format_case(case))
             case SweepFinished():
                 self._close()
             case _:
@@ -172,14 +179,15 @@ class Terminal:
             )
             self._live.start()
 
-    def _finish(self, judged: Judged) -> None:
-        if self._progress.finish(format_case(judged.case), judged.verdict.grade):
-            self._say(case_lines(judged, self._console.width))
+    def _finish(self, case_id: str) -> None:
+        line = self._told.line(case_id)
+        if line is not None and self._progress.finish(line, self._told.grades):
+            self._say(case_lines(line, self._console.width))
         self.tick()
 
     def _close(self) -> None:
         self._end_live()
-        results = self._gathering.results()
+        results = self._told.results()
         if results is not None:
             self._say(closing(results, width=self._console.width, suffix=self._suffix, notes=self._notes))
 
@@ -207,13 +215,20 @@ class Terminal:
             self._console.print(_encodable(line, self._console.encoding), soft_wrap=True)
 
 
+class _Console(Console):
+    """rich ends the process when the reader of its output has gone; only the command line does that, and cleans up."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 def console_for(stream: TextIO, environ: Mapping[str, str], width: int | None = None) -> Console:
     """A console that adds nothing of its own (no markup, no highlighting), nor any control character off a terminal.
 
     ``FORCE_COLOR`` is not asked: a log file full of escape sequences is what a plain stream is promised not to be.
     """
     is_terminal = stream.isatty()
-    return Console(
+    return _Console(
         file=stream,
         width=width,
         force_terminal=is_terminal,

@@ -85,7 +85,7 @@ VALUES = (
     SEEN.proof, Variant(JUDGED, warm=Warm("/ahead", "", ("site",))), Warm(), dataclasses.replace(JUDGED, beside=SEEN),
     events.SweepStarted("t", 0, 2, "smoke", (("oslo.service", "4.8"), ("eventlet", "0.41"))),
     events.VariantReady(Variant(JUDGED)), events.Planned(("a", "b")), events.CaseStarted("a"),
-    events.CaseFinished(JUDGED), events.CaseRejudged(JUDGED), events.SweepFinished(1.0, True),
+    events.CaseFinished(JUDGED), events.CaseRejudged(CASE, VERDICT), events.SweepFinished(1.0, True),
 )  # fmt: skip
 
 

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
+import pytest
 from observations import an_observation, judged
 
 from chaos.caseid import parse_case
-from chaos.compare import backends_against_each_other, compared
-from chaos.model import Grade, Judged, Outcome, Verdict
+from chaos.compare import (
+    as_data,
+    as_markdown,
+    as_text,
+    comparison,
+    halves_as_data,
+    halves_as_markdown,
+    halves_as_text,
+)
+from chaos.compare import backends_against_each_other as halves_of
+from chaos.model import Grade, Outcome, Verdict
+from chaos.report.results import Line, line_of
 
 ONE = "s/threading/w1/service.start=raise"
 TWO = "s/threading/w1/service.stop=raise"
 
 
-def a_verdict(outcome: Outcome, case_id: str = ONE) -> Judged:
+def a_verdict(outcome: Outcome, case_id: str = ONE) -> Line:
     grade = Grade.PASS if outcome in (Outcome.STARTED, Outcome.CLEAN_EXIT) else Grade.FAIL
     if outcome is Outcome.UNREACHED:
         grade = Grade.UNREACHED
-    return judged(parse_case(case_id), an_observation(), Verdict(outcome, grade))
+    return line_of(judged(parse_case(case_id), an_observation(), Verdict(outcome, grade)))
 
 
 PASSES, FAILS = a_verdict(Outcome.CLEAN_EXIT), a_verdict(Outcome.RESPAWN_LOOP)
-NOTHING = "0 new, 0 fixed, 0 still failing, 0 changed outcome, 0 only in the old report, 0 only in the new report"
+NOTHING = "0 new, 0 fixed, 0 still failing, 0 changed outcome, 0 slower, 0 only in the old report, 0 only in the new report"
+
+
+def compared(old: list[Line], new: list[Line]) -> str:
+    return as_text(comparison(old, new))
+
+
+def backends_against_each_other(cases: list[Line]) -> str:
+    return halves_as_text(halves_of(cases))
 
 
 def test_two_equal_reports_differ_in_nothing() -> None:
@@ -69,7 +91,7 @@ def test_cases_are_sorted_by_id_whatever_their_order() -> None:
 # --- one report's halves ---------------------------------------------------------------------------------------------
 
 
-def _half(backend: str, outcome: Outcome, site: str = "service.start") -> Judged:
+def _half(backend: str, outcome: Outcome, site: str = "service.start") -> Line:
     return a_verdict(outcome, f"s/{backend}/w1/{site}=raise")
 
 
@@ -89,3 +111,45 @@ def test_the_worst_difference_stands_first() -> None:
     mild = [_half("eventlet", Outcome.STARTED), _half("threading", Outcome.CLEAN_EXIT)]
     bad = [_half("eventlet", Outcome.DEGRADED, "service.stop"), _half("threading", Outcome.RESPAWN_LOOP, "service.stop")]
     assert "service.stop" in backends_against_each_other([*mild, *bad]).splitlines()[0]
+
+
+# --- slower, and the other formats -----------------------------------------------------------------------------------
+
+
+def _taking(elapsed_s: float, outcome: Outcome = Outcome.CLEAN_EXIT) -> list[Line]:
+    return [replace(a_verdict(outcome), elapsed_s=elapsed_s)]
+
+
+@pytest.mark.parametrize(("was_s", "now_s", "slower"), [
+    (1.0, 1.5, 1), (1.0, 1.49, 0), (0.1, 0.5, 0), (0.1, 0.6, 1), (10.0, 14.9, 0), (10.0, 15.0, 1), (2.0, 1.0, 0),
+])
+def test_slower_is_half_as_long_again_and_half_a_second_more(was_s: float, now_s: float, slower: int) -> None:
+    assert len(comparison(_taking(was_s), _taking(now_s))["slower"]) == slower
+
+
+def test_a_slower_case_is_told_with_both_times_and_another_outcome_is_not_called_slower() -> None:
+    assert f"slower: 1\n  {ONE}  1.00 s -> 3.00 s" in compared(_taking(1.0), _taking(3.0))
+    assert comparison(_taking(1.0), _taking(9.0, Outcome.HANG_PROVEN))["slower"] == []
+
+
+def test_a_reason_cannot_break_a_table_or_be_markup() -> None:
+    hostile = replace(FAILS, why="status: a | b <script>alert(1)</script> `x` [l](http://e) \n @all #1")
+    text = as_markdown(comparison([PASSES], [hostile]))
+    rows = [line for line in text.splitlines() if ONE in line]
+    assert [row.count("|") for row in rows] == [4, 4]
+    assert "<script" not in text
+    assert not [mark for mark in ("](", "@all", " #1") if mark in text]
+
+
+def test_the_data_of_a_comparison_has_every_group_and_both_sides() -> None:
+    data = json.loads(json.dumps(as_data(comparison([PASSES], [FAILS]))))
+    assert data["new"][0]["was"]["outcome"] == "clean-exit"
+    assert data["new"][0]["now"]["verdict"] == "fail"
+    assert set(data) == {"schema", "new", "fixed", "still_failing", "changed_outcome", "slower", "only_in_the_old_report",
+                         "only_in_the_new_report"}
+
+
+def test_the_halves_of_a_report_have_the_same_three_forms() -> None:
+    halves = halves_of([_half("eventlet", Outcome.CLEAN_EXIT), _half("threading", Outcome.RESPAWN_LOOP)])
+    assert "| clean-exit (pass) | respawn-loop (fail) |" in halves_as_markdown(halves)
+    assert halves_as_data(halves)["differ"][0]["threading"]["outcome"] == "respawn-loop"

@@ -110,6 +110,8 @@ def test_a_master_has_lost_its_supervisor_only_when_no_thread_is_in_it() -> None
     assert known.has_lost_its_supervisor(1, {1: main, 2: ("/svc.py:5 other",)})
     assert not known.has_lost_its_supervisor(1, {1: main, 2: supervisor})
     assert not known.has_lost_its_supervisor(1, {1: main[1:]})
+    ending = (f"{folder}/_service_manager.py:420 _shutdown", f"{folder}/_service_manager.py:370 _on_signal_received", *main)
+    assert not known.has_lost_its_supervisor(1, {1: ending})
     assert not known.has_lost_its_supervisor(1, {1: ("/else/_utils.py:198 _wait_forever", "/else/_service_manager.py:3 run")})
     assert known.only_waits_for_signals(main)
     assert not known.only_waits_for_signals(main[1:])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import resource
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +21,21 @@ from test_report_literals import (
     a_hang,
     a_sweep,
     an_observation,
+    evidence_of,
     feed_all,
     judged,
     results_of,
 )
 
 from chaos.events import CaseFinished, CaseRejudged, Event, SweepFinished, SweepStarted
-from chaos.model import Broken, Exited, Grade, Judged, Killed, Outcome, StillRunning, Variant, Verdict
+from chaos.model import Broken, Exited, Grade, Judged, Killed, Outcome, Proof, StillRunning, Variant, Verdict
 from chaos.report.atomic import write_atomically
-from chaos.report.document import case_data, exit_data, judged_of
+from chaos.report.document import case_data, judged_of
+from chaos.report.files import FORMATS, Files
 from chaos.report.journal import Journal, read_journal
-from chaos.report.jsonfile import json_report, read_events, read_report
-from chaos.report.junit import junit_report, junit_text
-from chaos.report.results import keep_failures
+from chaos.report.jsonfile import read_cases, read_events
+from chaos.report.junit import junit_lines
+from chaos.report.results import Gathering, line_of
 
 CASE_ID = "scheduler/threading/w2/service.start@worker.1#1..3=raise:RuntimeError"
 HANG_ID = "scheduler/eventlet/w1-rabbit/service.start=stall+rpc.connect=refuse"
@@ -72,7 +76,7 @@ def test_a_journal_gives_back_every_event_in_full(tmp_path: Path, sweep: list[Ev
 def test_a_journal_begins_with_its_schema_and_has_a_line_an_event(tmp_path: Path, sweep: list[Event]) -> None:
     feed_all(Journal(tmp_path / "j"), sweep)
     header, *lines = (tmp_path / "j").read_text().splitlines()
-    assert json.loads(header)["schema"] == 1
+    assert json.loads(header)["schema"] == 2
     assert [json.loads(line)["kind"] for line in lines][:4] == [
         "sweep-started",
         "variant-ready",
@@ -118,6 +122,22 @@ def test_a_new_journal_does_not_mix_with_an_older_one(tmp_path: Path, sweep: lis
     assert list(read_journal(tmp_path / "j")) == sweep[:2]
 
 
+def test_what_was_written_can_be_read_again_by_its_place_however_long_it_is(tmp_path: Path) -> None:
+    events = a_sweep([a_hang(HANG_ID, LONG_LINE), judged(CASE_ID)])
+    with Journal(tmp_path / "j") as journal:
+        places = [journal.write(event) for event in events]
+        assert [journal.read(place) for place in reversed(places)] == events[::-1]
+
+
+def test_a_second_sweep_into_the_same_folder_does_not_take_the_evidence_of_the_first(tmp_path: Path) -> None:
+    first = a_sweep([a_hang(HANG_ID)])
+    with Files(tmp_path) as files:
+        for event in first:
+            files.feed(event)
+        feed_all(Files(tmp_path), a_sweep([judged(CASE_ID)]))
+    assert [event.judged for event in first if isinstance(event, CaseFinished)] == list(read_cases(tmp_path / "report.json"))
+
+
 def test_a_full_disk_is_told_and_leaves_only_whole_lines(tmp_path: Path, sweep: list[Event]) -> None:
     path = tmp_path / "j"
     with Journal(path) as journal:
@@ -133,13 +153,13 @@ def test_a_full_disk_is_told_and_leaves_only_whole_lines(tmp_path: Path, sweep: 
     ("text", "told"),
     [
         ("", "no schema in its first line"),
-        ('{"schema": 2}\n', "schema 2, wanted 1"),
+        ('{"schema": 7}\n', "schema 7, wanted 2"),
         ("hello\n", "line 1 is not JSON"),
-        ('{"schema": 1}\n{"kind": "case-started"\n{}\n', "line 2 is not JSON"),
-        ('{"schema": 1}\n[1]\n', "line 2 is not a JSON object but list"),
-        ('{"schema": 1}\n{"kind": "coffee"}\n', "line 2: kind is 'coffee', not one of sweep-started"),
-        ('{"schema": 1}\n{"kind": ["a"]}\n', "line 2: kind is"),
-        ('{"schema": 1}\n{"kind": "case-started"}\n', "line 2: .*case_id"),
+        ('{"schema": 2}\n{"kind": "case-started"\n{}\n', "line 2 is not JSON"),
+        ('{"schema": 2}\n[1]\n', "line 2 is not a JSON object but list"),
+        ('{"schema": 2}\n{"kind": "coffee"}\n', "line 2: kind is 'coffee', not one of sweep-started"),
+        ('{"schema": 2}\n{"kind": ["a"]}\n', "line 2: kind is"),
+        ('{"schema": 2}\n{"kind": "case-started"}\n', "line 2: .*case_id"),
     ],
 )
 def test_what_is_no_journal_is_an_error_that_names_the_line(tmp_path: Path, text: str, told: str) -> None:
@@ -151,13 +171,21 @@ def test_what_is_no_journal_is_an_error_that_names_the_line(tmp_path: Path, text
 # --- report.json ---------------------------------------------------------------------------------------------------
 
 
-def written(path: Path, events: list[Event], suffix: str = "") -> Any:
-    feed_all(json_report(path, suffix=suffix), events)
-    return json.loads(path.read_text())
+def json_report(out: Path, suffix: str = "") -> Files:
+    return Files(out, suffix=suffix, formats={"report.json": FORMATS["report.json"]})
+
+
+def read_report(out: Path) -> list[Judged]:
+    return list(read_cases(out / "report.json"))
+
+
+def written(out: Path, events: list[Event], suffix: str = "") -> Any:
+    feed_all(json_report(out, suffix), events)
+    return json.loads((out / "report.json").read_text())
 
 
 def test_a_report_has_the_members_and_fields_of_the_contract(tmp_path: Path, sweep: list[Event]) -> None:
-    report = written(tmp_path / "report.json", sweep)
+    report = written(tmp_path, sweep)
     assert list(report) == ["schema", "chaos", "target", "baseline", "sites", "summary", "cases"]
     assert (report["schema"], report["target"]) == (1, "chaos.sample.launcher:main")
     assert all(set(case) >= CONTRACT_FIELDS for case in (*report["cases"], *report["baseline"]))
@@ -190,7 +218,8 @@ def test_a_baseline_has_no_site() -> None:
 
 def test_an_exit_is_one_of_three_shapes() -> None:
     endings = (Exited(3), Killed("SIGKILL", by_chaos=True), StillRunning(10.0))
-    assert [*map(exit_data, endings)] == [{"status": 3}, {"signal": "SIGKILL"}, {"running_after_s": 10.0}]
+    cases = [judged(CASE_ID, seen=an_observation(ending)) for ending in endings]
+    assert [case_data(case)["exit"] for case in cases] == [{"status": 3}, {"signal": "SIGKILL"}, {"running_after_s": 10.0}]
 
 
 def test_cases_are_sorted_by_id_and_the_order_of_finishing_does_not_show(tmp_path: Path) -> None:
@@ -211,16 +240,16 @@ def test_the_summary_counts_every_verdict_and_outcome(tmp_path: Path, sweep: lis
 
 def test_a_report_can_be_judged_again_and_gives_the_same_report(tmp_path: Path, sweep: list[Event]) -> None:
     first = written(tmp_path / "a", sweep)
-    assert read_report(tmp_path / "a") == list(results_of(sweep).cases)
-    assert written(tmp_path / "b", list(read_events(tmp_path / "a"))) == first
+    assert list(map(line_of, read_report(tmp_path / "a"))) == list(results_of(sweep).cases)
+    assert written(tmp_path / "b", list(read_events(tmp_path / "a" / "report.json"))) == first
 
 
 def test_a_later_verdict_replaces_the_earlier_one(tmp_path: Path) -> None:
     early = judged(CASE_ID)
     broken = (Broken("same-on-both-backends", "eventlet started, threading did not"),)
-    late = Judged(early.case, early.seen, Verdict(Outcome.CLEAN_EXIT, Grade.FAIL, broken))
-    report = written(tmp_path / "r", [*a_sweep([early]), CaseRejudged(late)])
-    assert [case["verdict"] for case in report["cases"]] == ["fail"]
+    late = Verdict(Outcome.CLEAN_EXIT, Grade.FAIL, broken)
+    written(tmp_path / "r", [*a_sweep([early]), CaseRejudged(early.case, late)])
+    assert read_report(tmp_path / "r") == [Judged(early.case, early.seen, late)]
 
 
 def test_an_interrupted_sweep_reports_what_was_finished(tmp_path: Path) -> None:
@@ -228,7 +257,7 @@ def test_an_interrupted_sweep_reports_what_was_finished(tmp_path: Path) -> None:
     summary = report["summary"]
     assert (summary["interrupted"], summary["cases_planned"], summary["cases_finished"]) == (True, 2, 1)
     assert summary["cases_not_run"] == [HANG_ID]
-    assert written(tmp_path / "again", list(read_events(tmp_path / "r"))) == report
+    assert written(tmp_path / "again", list(read_events(tmp_path / "r" / "report.json"))) == report
 
 
 def test_a_sweep_that_was_torn_down_is_reported_as_interrupted(tmp_path: Path, sweep: list[Event]) -> None:
@@ -238,15 +267,14 @@ def test_a_sweep_that_was_torn_down_is_reported_as_interrupted(tmp_path: Path, s
 
     with pytest.raises(KeyboardInterrupt):
         feed_all(json_report(tmp_path / "r"), torn_down())
-    assert json.loads((tmp_path / "r").read_text())["summary"]["interrupted"] is True
+    assert json.loads((tmp_path / "r" / "report.json").read_text())["summary"]["interrupted"] is True
     assert len(read_report(tmp_path / "r")) == 2
 
 
 def test_an_empty_sweep_is_a_report_and_one_that_never_began_leaves_the_older_one(tmp_path: Path) -> None:
-    path = tmp_path / "r"
-    assert written(path, a_sweep([]))["cases"] == []
-    feed_all(json_report(path), [])
-    assert read_report(path) == []
+    assert written(tmp_path, a_sweep([]))["cases"] == []
+    feed_all(json_report(tmp_path), [])
+    assert read_report(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -261,15 +289,45 @@ def test_an_empty_sweep_is_a_report_and_one_that_never_began_leaves_the_older_on
     ],
 )
 def test_what_is_no_report_is_an_error_that_says_why(tmp_path: Path, text: str, told: str) -> None:
-    (tmp_path / "r").write_text(text)
+    (tmp_path / "report.json").write_text(text)
     with pytest.raises(ValueError, match=told):
-        read_report(tmp_path / "r")
+        read_report(tmp_path)
+
+
+def test_a_report_that_was_cut_off_is_not_taken_for_a_shorter_one(tmp_path: Path, sweep: list[Event]) -> None:
+    written(tmp_path, sweep)
+    path = tmp_path / "report.json"
+    whole = path.read_text().splitlines(keepends=True)
+    half = [*whole[:-2], whole[-2][:99]]
+    for lines, told in ((whole[:-1], "ends in the middle of its cases"), (half, "is not JSON .line 10,")):
+        path.write_text("".join(lines))
+        with pytest.raises(ValueError, match=told):
+            list(read_cases(path))
+
+
+def test_a_report_that_something_else_has_laid_out_anew_is_read_as_well(tmp_path: Path, sweep: list[Event]) -> None:
+    path = tmp_path / "report.json"
+    report = written(tmp_path, sweep)
+    first = read_report(tmp_path)
+    for indent in (None, 2):
+        path.write_text(json.dumps(report, indent=indent))
+        assert read_report(tmp_path) == first
 
 
 def test_bytes_that_are_no_text_are_no_report(tmp_path: Path) -> None:
-    (tmp_path / "r").write_bytes(b"\xff\xfe")
+    (tmp_path / "report.json").write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match="is not text"):
-        read_report(tmp_path / "r")
+        read_report(tmp_path)
+
+
+def test_what_a_warm_run_showed_beside_a_cold_one_is_kept_with_how_it_was_started_and_why_it_hangs() -> None:
+    warm = an_observation(started_as="warm")
+    cold = an_observation(started_as="cold: it confirms a warm run", proof=Proof("tree", 1.0, "nothing can wake it"))
+    case = replace(judged(CASE_ID, seen=cold), beside=warm)
+    data = json.loads(json.dumps(case_data(case)))
+    assert judged_of(data) == case
+    assert (data["started_as"], data["proof"]["kind"]) == ("cold: it confirms a warm run", "tree")
+    assert data["beside"]["started_as"] == "warm"
 
 
 def test_a_case_without_its_newer_fields_can_still_be_read() -> None:
@@ -279,6 +337,14 @@ def test_a_case_without_its_newer_fields_can_still_be_read() -> None:
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_that_cannot_be_written_costs_neither_the_others_nor_the_error(tmp_path: Path, sweep: list[Event]) -> None:
+    (tmp_path / "junit.xml" / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match="junit.xml"):
+        feed_all(Files(tmp_path), sweep)
+    assert len(read_report(tmp_path)) == 2
+    assert (tmp_path / "report.html").exists()
 
 
 def test_a_write_that_fails_raises_and_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:
@@ -306,7 +372,7 @@ def test_a_renderer_that_fails_leaves_the_older_file(tmp_path: Path) -> None:
 def test_a_place_that_is_no_folder_is_an_os_error(tmp_path: Path, sweep: list[Event]) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        feed_all(json_report(tmp_path / "file" / "report.json"), sweep)
+        feed_all(json_report(tmp_path / "file"), sweep)
     with pytest.raises(OSError, match="file"):
         feed_all(Journal(tmp_path / "file" / "journal.ndjson"), sweep)
 
@@ -324,7 +390,7 @@ def test_a_report_has_the_permissions_that_the_umask_gives(tmp_path: Path) -> No
 
 
 def junit(events: list[Event], suffix: str = "") -> ET.Element:
-    return ET.fromstring(junit_text(results_of(events), suffix))
+    return ET.fromstring("".join(junit_lines(results_of(events), evidence_of(events), suffix)))
 
 
 def test_a_testcase_a_case_with_its_id_as_the_name(sweep: list[Event]) -> None:
@@ -353,7 +419,7 @@ def test_what_proves_nothing_is_an_error_and_nothing_is_ever_skipped() -> None:
 
 
 def test_a_hostile_log_leaves_the_file_well_formed_and_readable(tmp_path: Path, sweep: list[Event]) -> None:
-    feed_all(junit_report(tmp_path / "junit.xml"), sweep)
+    feed_all(Files(tmp_path), sweep)
     text = "".join(ET.parse(tmp_path / "junit.xml").getroot().itertext())
     assert "</script>" in text
     assert "]]>" in text
@@ -373,14 +439,18 @@ def test_a_sweep_that_ended_at_its_baseline_is_not_green() -> None:
     assert root.get("failures") == "1"
 
 
-def test_of_a_case_that_passed_no_evidence_is_kept_in_memory_and_of_one_that_failed_all() -> None:
-    passed, failed = judged(CASE_ID, seen=an_observation(output="log", stacks="stacks")), a_hang(HANG_ID)
-    assert keep_failures(passed) == judged(CASE_ID, seen=an_observation())
-    assert keep_failures(failed) is failed
+def test_of_a_finished_case_no_evidence_stays_in_memory(tmp_path: Path) -> None:
+    told = Gathering()
+    log = LONG_LINE + "the only one"
+    for event in a_sweep([a_hang(HANG_ID, log)]):
+        told.feed(event)
+    results = told.results()
+    assert results is not None
+    assert len(pickle.dumps(results)) < 10_000
 
 
 def test_a_testcase_that_passed_shows_no_log(tmp_path: Path) -> None:
     passed = judged(CASE_ID, seen=an_observation(output="SECRET"))
     events = [SweepStarted("t", 0, 1, "smoke"), CaseFinished(passed), SweepFinished(1.0)]
-    feed_all(junit_report(tmp_path / "junit.xml"), events)
+    feed_all(Files(tmp_path), events)
     assert "SECRET" not in (tmp_path / "junit.xml").read_text()

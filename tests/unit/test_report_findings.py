@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from test_report_literals import a_baseline, a_hang, a_sweep, an_observation, judged, results_of
 
 from chaos.caseid import format_case
 from chaos.model import Exited, Grade, Judged, Lifetime, Outcome, StillRunning
-from chaos.report.findings import PROMISE_ORDER, WORST_FIRST, findings, never_reached, reach, why
-from chaos.report.matrix import LETTERS, Column, Variation, letter_of, matrix_of
-from chaos.report.results import sites_found
+from chaos.report.findings import WORST_FIRST, Finding, reach
+from chaos.report.findings import findings as findings_of_lines
+from chaos.report.findings import never_reached as never_reached_of_lines
+from chaos.report.matrix import LETTERS, Column, Variation, matrix_of
+from chaos.report.matrix import letter_of as letter_of_line
+from chaos.report.results import PROMISE_ORDER, line_of, sites_found, why
 
 ENDS = (("ends", "it still ran"),)
+
+
+def findings(cases: Iterable[Judged]) -> tuple[Finding, ...]:
+    return findings_of_lines(map(line_of, cases))
+
+
+def never_reached(cases: Iterable[Judged]) -> tuple[Finding, ...]:
+    return never_reached_of_lines(map(line_of, cases))
+
+
+def letter_of(case: Judged) -> str:
+    return letter_of_line(line_of(case))
 
 
 def failing(case_id: str, outcome: Outcome, broken: tuple[tuple[str, str], ...] = ENDS) -> Judged:

@@ -14,6 +14,7 @@ from test_report_literals import (
     a_hang,
     a_sweep,
     an_observation,
+    evidence_of,
     feed_all,
     judged,
     results_of,
@@ -21,7 +22,8 @@ from test_report_literals import (
 
 from chaos.events import Event
 from chaos.model import Grade, Outcome, Variant
-from chaos.report.html import anchor, html_report, html_text
+from chaos.report.files import Files
+from chaos.report.html import anchor, html_parts
 
 HANG_ID = "scheduler/eventlet/w1/service.start=stall"
 IDS = [
@@ -52,6 +54,10 @@ class Page(HTMLParser):
         self.told += data
 
 
+def html_text(events: list[Event], suffix: str = "") -> str:
+    return "".join(html_parts(results_of(events), evidence_of(events), suffix))
+
+
 def a_full_sweep() -> list[Event]:
     unreached = judged("scheduler/eventlet/w1/rpc.connect=refuse", Outcome.UNREACHED, grade=Grade.UNREACHED)
     variants = [a_baseline(f"scheduler/{backend}/w1/none") for backend in ("eventlet", "threading")]
@@ -61,7 +67,7 @@ def a_full_sweep() -> list[Event]:
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return html_text(results_of(a_full_sweep()), " -- --x '<y>'")
+    return html_text(a_full_sweep(), " -- --x '<y>'")
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +137,10 @@ def test_light_and_dark_follow_the_reader(text: str) -> None:
     ],
 )
 def test_a_sweep_without_findings_says_why_there_are_none(events: list[Event], told: str) -> None:
-    assert told in html_text(results_of(events))
+    assert told in html_text(events)
 
 
 def test_the_file_is_utf_8_whatever_the_log_held(tmp_path: Path) -> None:
     case = judged(HANG_ID, broken=(("cause", "日本 \udc80"),), seen=an_observation(output="\udcff\ufffe"))
-    feed_all(html_report(tmp_path / "report.html"), a_sweep([case]))
+    feed_all(Files(tmp_path), a_sweep([case]))
     assert "日本 \\udc80" in (tmp_path / "report.html").read_text(encoding="utf-8")

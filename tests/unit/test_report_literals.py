@@ -30,7 +30,7 @@ from chaos.model import (
     token_of,
 )
 from chaos.report.consumer import Consumer
-from chaos.report.results import Gathering, Results
+from chaos.report.results import Evidence, Gathering, Line, Results
 
 HOSTILE_LOG = (
     "\x1b[31mred\x1b[0m \x1b]0;your window is mine\x07 title\n"
@@ -144,6 +144,25 @@ def results_of(events: Iterable[Event]) -> Results:
     results = gathering.results()
     assert results is not None
     return results
+
+
+class Remembered:
+    """The cases in full, by their lines, from memory: what a journal gives back."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        finished = [event.judged for event in events if isinstance(event, CaseFinished)]
+        self._kept = {format_case(judged.case): judged for judged in finished}
+
+    def judged(self, line: Line) -> Judged:
+        return self._kept[line.case_id]
+
+    def data(self, line: Line) -> tuple[Verdict, dict[str, Any], dict[str, Any] | None]:
+        found = self._kept[line.case_id]
+        return found.verdict, to_data(found.seen), to_data(found.beside)
+
+
+def evidence_of(events: Iterable[Event]) -> Evidence:
+    return Remembered(events)
 
 
 def feed_all(consumer: Consumer, events: Iterable[Event]) -> None:

@@ -116,11 +116,10 @@ def test_a_failing_case_is_told_at_once_with_its_id_and_why() -> None:
 
 def test_a_case_that_fails_only_beside_its_twin_is_told_when_that_is_known_and_once() -> None:
     early = judged("s/eventlet/w1/a=raise")
-    late = Judged(
-        early.case, early.seen, Verdict(Outcome.CLEAN_EXIT, Grade.FAIL, (Broken("same-on-both-backends", "x"),))
-    )
+    verdict = Verdict(Outcome.CLEAN_EXIT, Grade.FAIL, (Broken("same-on-both-backends", "x"),))
+    late = CaseRejudged(early.case, verdict)
     events = a_sweep([early])
-    text = shown([*events[:-1], CaseRejudged(late), CaseRejudged(late), events[-1]])
+    text = shown([*events[:-1], late, late, events[-1]])
     assert text.count("FAIL clean-exit") == 1
     assert "1 case: 0 pass, 1 fail" in text
 
@@ -263,3 +262,19 @@ def test_a_run_that_was_cut_short_is_not_the_thing_to_run_again() -> None:
 
 def test_every_case_of_the_sweep_has_an_id_that_formats_to_itself() -> None:
     assert [format_case(judged(each).case) for each in IDS] == IDS
+
+
+def test_a_reader_that_has_gone_is_an_error_for_the_caller_and_not_the_end_of_the_process() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError), Terminal(Gone(), width=80, environ={}) as terminal:
+        terminal.feed(a_sweep([])[0])
+
+
+def test_of_thousands_of_findings_the_end_names_some_and_counts_the_rest() -> None:
+    cases = [judged(f"s/eventlet/w1/a{number:03}=raise", broken=(("cause", "hidden"),)) for number in range(310)]
+    ending = shown(a_sweep(cases)).split("Findings, worst first")[1]
+    assert "\n… and 10 causes more, which the files hold\n" in ending
+    assert "\n300. " in ending and "\n301. " not in ending

@@ -26,7 +26,8 @@ TID_IN_PTHREAD = 720
 @dataclass
 class Candidate:
     """``answers``: those that saw the very state of ``scene``; ``shown``: every one, good for stacks only; ``verdict``: what
-    is proven already, so that only stacks are still waited for; ``moved``: processes that did not stay as they were."""
+    is proven already, so that only stacks are still waited for; ``moved``: processes that did not stay as they were;
+    ``rounds``: how often each thread had gone round before."""
 
     scene: Scene
     began_s: float
@@ -38,6 +39,7 @@ class Candidate:
     verdict: Verdict | None = None
     moved: set[int] = field(default_factory=set)
     tries: int = 0
+    rounds: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.expected = dict(counters(self.scene))

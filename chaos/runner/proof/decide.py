@@ -85,7 +85,7 @@ def _part(scene: Scene, until_s: float, roles: Mapping[int, str], owes: Collecti
     own watchdog, which is what ends such a start. And whoever still moves must have reached its milestones already: one
     that has not may fail, and its death may wake the launcher.
     """
-    dormant = _dormant(scene, until_s)
+    dormant = dormant_in(scene, until_s)
     moving = scene.living - dormant
     if not moving or any(not _settled(roles.get(pid, ""), owes) for pid in moving):
         return None
@@ -101,7 +101,7 @@ def _settled(role: str, owes: Collection[str]) -> bool:
     return role.startswith("worker.") and role not in owes
 
 
-def _dormant(scene: Scene, until_s: float) -> frozenset[int]:
+def dormant_in(scene: Scene, until_s: float) -> frozenset[int]:
     """The still processes that only each other, or the end of a child, could wake."""
     sources = scene.all_sources()
     dormant = set(scene.still) - {source.pid for source in sources if is_own(source, until_s)}

@@ -28,7 +28,7 @@ STARTS_WORKERS: Mapping[str, frozenset[str]] = {
     # cotyledon 2.2.0: ``ServiceManager.run`` starts the only thread that ever starts a worker, and then waits for ever.
     "cotyledon/_service_manager.py": frozenset({"fbc69e823232de654499b2b5409963637288a43cd46c09d5c09bcfc6420c8d15"}),
 }
-WAITS_FOR_EVER, ITS_SUPERVISOR = ("run", "_wait_forever"), "_child_supervisor_thread"
+RUNS, ITS_SUPERVISOR = "run", "_child_supervisor_thread"
 
 SLEEPS = (("eventlet/hubs/hub.py", "switch"), ("eventlet/greenthread.py", "sleep"))
 """The frames of ``eventlet.sleep``, innermost first."""
@@ -64,13 +64,14 @@ def only_waits_for_signals(stack: tuple[str, ...]) -> bool:
 
 
 def is_master(main: int, stacks: Mapping[int, tuple[str, ...]]) -> bool:
-    """Whether the main thread is in the loop of a master of which it is known who starts its workers."""
-    frames = [frame(line) for line in stacks.get(main, ())]
-    manager = next((path for path, function in frames if function == WAITS_FOR_EVER[0]
-                    and path.endswith(tuple(STARTS_WORKERS))), "")
-    if not any(function == WAITS_FOR_EVER[1] for _, function in frames):
+    """Whether the main thread of a master waits for signals, and for nothing else: not one that is on its way to its end,
+    which is a call further in. Only of a master of which it is known who starts its workers."""
+    stack = stacks.get(main, ())
+    if len(stack) < 2 or not only_waits_for_signals(stack):
         return False
-    return any(manager.endswith(tail) and digest(manager) in digests for tail, digests in STARTS_WORKERS.items())
+    path, function = frame(stack[1])
+    return function == RUNS and any(path.endswith(tail) and digest(path) in digests
+                                    for tail, digests in STARTS_WORKERS.items())
 
 
 def has_lost_its_supervisor(main: int, stacks: Mapping[int, tuple[str, ...]]) -> bool:

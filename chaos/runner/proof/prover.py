@@ -16,7 +16,7 @@ from chaos.model import Proof
 from chaos.runner.proof import answers as said
 from chaos.runner.proof import procfs
 from chaos.runner.proof.candidate import ROUNDS, Candidate, same_calls, without
-from chaos.runner.proof.decide import Scene, Verdict, decide, is_own
+from chaos.runner.proof.decide import Scene, Verdict, decide, dormant_in, is_own
 from chaos.runner.proof.known import has_lost_its_supervisor, is_master
 from chaos.runner.proof.possible import Habit, describe
 from chaos.runner.proof.scene import Camera
@@ -114,7 +114,7 @@ class Prover:
         if scene is None:
             return
         self.scene = scene
-        candidate = Candidate(scene, now_s)
+        candidate = Candidate(scene, now_s, rounds=dict(self.camera.rounds))
         if decide(scene, until_s, roles, owes) is None:
             self._ask(candidate, self._could_tell(scene, until_s, roles, owes))
             if not candidate.asked:
@@ -133,10 +133,17 @@ class Prover:
                 continue
             self.backoff_s[pid] = min(LAST_BACKOFF_S, 2 * self.backoff_s.get(pid, FIRST_BACKOFF_S / 2))
             self.ask_again_s[pid] = now_s + self.backoff_s[pid]
-            self._answer_file(pid).unlink(missing_ok=True)
-            with contextlib.suppress(ProcessLookupError):
-                self.ask(pid)
+            if self._ask_one(pid):
                 candidate.asked[pid] = procfs.now()
+
+    def _ask_one(self, pid: int) -> bool:
+        """Whether it could be asked: it may be gone, or have become another user's."""
+        try:
+            self._answer_file(pid).unlink(missing_ok=True)
+            self.ask(pid)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def _could_tell(self, scene: Scene, until_s: float, roles: Mapping[int, str],
                     owes: Collection[str]) -> list[int]:
@@ -177,7 +184,7 @@ class Prover:
         """Everything is as it was, and it was asked: a second snapshot must prove the same."""
         if procfs.now() < candidate.settled_s() + AGAIN_AFTER_S:
             return None
-        lost = self._lost_role(candidate, roles, owes)
+        lost = self._lost_role(candidate, roles, owes, until_s)
         if lost is not None:
             return lost
         first = decide(candidate.told(candidate.unmoved()), until_s, roles, owes)
@@ -185,7 +192,7 @@ class Prover:
             self.candidate = None
             return None
         looping = candidate.looping()
-        if any(self.camera.rounds.get(tid, 0) < ROUNDS for tid in looping):
+        if any(self.camera.rounds.get(tid, 0) < candidate.rounds.get(tid, 0) + ROUNDS for tid in looping):
             return None
         candidate.tries += 1
         scene = self.camera.take()
@@ -219,11 +226,13 @@ class Prover:
         not_before = None if verdict.not_before_s is None else round(verdict.not_before_s - self.began_s, 3)
         return Proof(verdict.kind.value, round(procfs.now() - self.began_s, 4), text, not_before_s=not_before)
 
-    def _lost_role(self, candidate: Candidate, roles: Mapping[int, str], owes: Collection[str]) -> Proof | None:
-        """A parent that has no thread any more to start workers, and a worker that is not there."""
+    def _lost_role(self, candidate: Candidate, roles: Mapping[int, str], owes: Collection[str],
+                   until_s: float) -> Proof | None:
+        """A parent that has no thread any more to start workers, nor any that may end it, and a worker that is not there."""
         missing = _missing(candidate.scene, roles, owes)
-        for pid, answer in candidate.shown.items():
-            if missing and roles.get(pid) == "parent" and has_lost_its_supervisor(answer.main, answer.stacks):
+        quiet = dormant_in(candidate.told(candidate.unmoved()), until_s) if missing else frozenset()
+        for pid, answer in candidate.answers.items():
+            if pid in quiet and roles.get(pid) == "parent" and has_lost_its_supervisor(answer.main, answer.stacks):
                 text = role_text(pid, missing, answer.stacks[answer.main])
                 return Proof(Kind.ROLE.value, round(procfs.now() - self.began_s, 4), text)
         return None
@@ -257,9 +266,7 @@ class Prover:
             main = next((task for task in member.tasks if task.tid == pid), None)
             call = with_socket_limit(decode(procfs.syscall(pid, pid), _unread, {}), pid).call
             if main is not None and _hears(main, call):
-                self._answer_file(pid).unlink(missing_ok=True)
-                with contextlib.suppress(ProcessLookupError):
-                    self.ask(pid)
+                if self._ask_one(pid):
                     self.described.append(pid)
 
 
@@ -289,6 +296,7 @@ def _agree(first: Verdict, second: Verdict) -> bool:
 
 
 def _missing(scene: Scene, roles: Mapping[int, str], owes: Collection[str]) -> list[str]:
-    """Workers that owe a milestone and are not there."""
+    """Workers that owe a milestone and are not there. None can be named while there is a process of which nobody knows
+    what it is."""
     there = {roles.get(pid, "") for pid in scene.living}
-    return sorted(role for role in owes if role.startswith("worker.") and role not in there)
+    return [] if "" in there else sorted(role for role in owes if role.startswith("worker.") and role not in there)

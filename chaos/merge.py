@@ -1,0 +1,72 @@
+"""The reports of several machines as one sweep's events: the shards of one plan, judged as one run would have judged them.
+
+It runs nothing. What only two cases together can tell (same-on-both-backends) is told again, over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chaos.caseid import format_case
+from chaos.errors import UsageError
+from chaos.events import CaseFinished, Event, Planned, SweepFinished, SweepStarted, VariantReady
+from chaos.model import Case, Judged, Variant
+from chaos.report.document import finished_of, not_run_of, started_of, variants_of
+from chaos.report.jsonfile import read_cases, read_head
+from chaos.sweep import as_pair
+
+
+def merged(paths: Sequence[Path]) -> Iterator[Event]:
+    """One sweep, from the files ``report.json`` of its shards. UsageError where they are no shards of one sweep."""
+    heads = [read_head(path) for path in paths]
+    yield _one_start(paths, [started_of(head) for head in heads])
+    yield from map(VariantReady, _variants(heads))
+    yield Planned(_planned(paths, heads))
+    twins: dict[Case, Judged] = {}
+    for path in paths:
+        for judged in read_cases(path):
+            yield CaseFinished(judged)
+            yield from as_pair(twins, judged)
+    ends = [finished_of(head) for head in heads]
+    yield SweepFinished(max(end.elapsed_s for end in ends), any(end.interrupted for end in ends))
+
+
+def suffix_of(path: Path) -> str:
+    """What the report's commands say behind the id."""
+    for baseline in read_head(path)["baseline"]:
+        return str(baseline["reproduce"]).removeprefix(f"chaos repro {baseline['id']}")
+    return ""
+
+
+def _one_start(paths: Sequence[Path], starts: Sequence[SweepStarted]) -> SweepStarted:
+    first = starts[0]
+    for path, start in zip(paths, starts, strict=True):
+        for name in ("target", "seed", "profile", "versions"):
+            if getattr(start, name) != getattr(first, name):
+                raise UsageError(f"{path} is of another sweep than {paths[0]}: its {name} is {getattr(start, name)!r}, "
+                                 f"not {getattr(first, name)!r}; the shards of one sweep would be right")
+    return first
+
+
+def _variants(heads: Sequence[Mapping[str, Any]]) -> Iterator[Variant]:
+    """Each baseline once, the first of its name: every shard has started them all."""
+    found: dict[Case, Variant] = {}
+    for head in heads:
+        for variant in variants_of(head):
+            found.setdefault(variant.baseline.case, variant)
+    yield from found.values()
+
+
+def _planned(paths: Sequence[Path], heads: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Every id, those that no shard has run last. UsageError for a case that two reports hold: which one is right?"""
+    where: dict[str, Path] = {}
+    for path in paths:
+        for judged in read_cases(path):
+            case_id = format_case(judged.case)
+            if case_id in where:
+                raise UsageError(f"{case_id} is in {where[case_id]} and in {path}; each case in one report would be right")
+            where[case_id] = path
+    left = dict.fromkeys(case_id for head in heads for case_id in not_run_of(head) if case_id not in where)
+    return (*where, *left)

@@ -1,0 +1,95 @@
+"""The last nights of a target, a small file each: when, how many of each verdict, and a line a case. It compares nothing.
+
+A night holds no evidence; that is in the report of that night, if anybody kept it. Files are named by their time, so that
+their order is the order of their names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaos.model import Grade, Outcome
+from chaos.report.atomic import write_atomically
+from chaos.report.results import Results, by_grade
+
+SCHEMA = 1
+KEPT = 30
+"""Nights that stay; older ones are removed when a new one is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """``name``: its time, ``2026-11-22T03-00-00Z``; ``cases``: outcome and verdict of those that were asked for."""
+
+    name: str
+    target: str
+    counts: Mapping[Grade, int]
+    failing: frozenset[str]
+    cases: Mapping[str, tuple[Outcome, Grade]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def remember(folder: Path, name: str, results: Results) -> None:
+    """Keep this sweep as the night ``name``, and of all nights there the last ``KEPT``."""
+    write_atomically(folder / f"{name}.ndjson", _written(results))
+    for old in _files(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def _written(results: Results) -> Iterator[str]:
+    counts = {grade.value: count for grade, count in by_grade(results.cases).items()}
+    head = {"schema": SCHEMA, "target": results.started.target, "seed": results.started.seed, "verdicts": counts,
+            "interrupted": results.interrupted, "elapsed_s": results.elapsed_s}
+    yield json.dumps(head) + "\n"
+    for line in results.cases:
+        yield json.dumps([line.case_id, line.outcome.value, line.grade.value, round(line.elapsed_s, 3)]) + "\n"
+
+
+def nights(folder: Path, target: str, wanted: Collection[str] = ()) -> tuple[Night, ...]:
+    """The nights of ``target``, the oldest first, with what they say of the cases ``wanted``. ValueError names a file that
+    is none: a trend with a hole would be read as a quiet night."""
+    found = (_night(path, wanted) for path in _files(folder))
+    return tuple(night for night in found if night.target == target)
+
+
+def _files(folder: Path) -> Sequence[Path]:
+    return sorted(folder.glob("*.ndjson")) if folder.is_dir() else []
+
+
+def _night(path: Path, wanted: Collection[str]) -> Night:
+    asked = frozenset(wanted)
+    failing: set[str] = set()
+    cases: dict[str, tuple[Outcome, Grade]] = {}
+    try:
+        with path.open(encoding="utf-8") as file:
+            head: dict[str, Any] = json.loads(file.readline())
+            if head["schema"] != SCHEMA:
+                raise ValueError(f"schema {head['schema']!r}, wanted {SCHEMA}")
+            for line in file:
+                case_id, outcome, grade, _ = json.loads(line)
+                if grade == Grade.FAIL.value:
+                    failing.add(case_id)
+                if case_id in asked:
+                    cases[case_id] = (Outcome(outcome), Grade(grade))
+        counts = {Grade(name): int(count) for name, count in head["verdicts"].items()}
+        return Night(path.stem, head["target"], counts, frozenset(failing), cases)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a night that this chaos can read: {error}") from error
+
+
+def trend(history: Sequence[Night]) -> list[str]:
+    """A line a night: its counts, and what began and stopped failing since the night before."""
+    lines = []
+    for before, night in zip([None, *history], history, strict=False):
+        counted = ", ".join(f"{night.counts.get(grade, 0)} {grade}" for grade in Grade)
+        since = "" if before is None else (f"; {len(night.failing - before.failing)} new, "
+                                           f"{len(before.failing - night.failing)} gone")
+        lines.append(f"{night.name}  {night.total} cases: {counted}{since}")
+    return lines
