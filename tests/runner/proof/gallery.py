@@ -682,6 +682,9 @@ SECOND_FORK_FAILS = """
 """
 hung("oslo.service, threading, 2: the second fork fails, the first worker serves",
      SERVICE.format("threading", 2, BUSY_SIBLING.replace("worker.1", "nobody"), SECOND_FORK_FAILS.strip()), "role", owes=OWES)
+not_hung("oslo.service, threading, 2: the second fork fails, and a watchdog of the launcher ends it",
+         SERVICE.format("threading", 2, BUSY_SIBLING.replace("worker.1", "nobody"), SECOND_FORK_FAILS.strip() + """
+    threading.Timer(T + 1, ready).start()"""), owes=OWES)
 hung("oslo.service, threading, 1: the supervisor thread cannot start",
      SERVICE.format("threading", 1, "pass", """
     import cotyledon._utils as utils

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 Act = Iterator[None]
+PATIENCE_S = 20.0
 
 
 def _write_fifo(folder: Path) -> Act:
@@ -35,14 +36,14 @@ def _hold_fifo(folder: Path) -> Act:
 
 def _call_port(folder: Path) -> Act:
     yield
-    socket.create_connection(("127.0.0.1", int((folder / "port").read_text())), 2).close()
+    socket.create_connection(("127.0.0.1", int((folder / "port").read_text())), PATIENCE_S).close()
 
 
 def _answer_port(folder: Path) -> Act:
     with socket.create_server(("127.0.0.1", 0)) as server:
         (folder / "port").write_text(str(server.getsockname()[1]))
         yield
-        server.settimeout(2)
+        server.settimeout(PATIENCE_S)
         with server.accept()[0] as client:
             client.send(b".")
 
@@ -58,7 +59,7 @@ def _answer_unix(folder: Path) -> Act:
         server.bind(str(folder / "unix"))
         server.listen()
         yield
-        server.settimeout(2)
+        server.settimeout(PATIENCE_S)
         with server.accept()[0] as client:
             client.send(b".")
 
@@ -91,7 +92,7 @@ def _take_descriptor(folder: Path) -> Act:
         server.bind(str(folder / "unix"))
         server.listen()
         yield
-        server.settimeout(5)
+        server.settimeout(PATIENCE_S)
         with server.accept()[0] as client:
             writer = socket.recv_fds(client, 1, 1)[1][0]
             client.send(b".")

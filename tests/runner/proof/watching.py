@@ -79,12 +79,12 @@ def watched(exhibit: Exhibit, *, goes_on_s: float, at_most_s: float, python: str
 
 
 def _act(exhibit: Exhibit, folder: Path, goes_on_s: float, over: threading.Event, steps: Iterator[None]) -> None:
-    if exhibit.outside in BEFORE_THE_MARK:
-        next(steps)
-    while not (folder / "mark").exists() and not over.wait(0.01):
-        pass
-    over.wait(goes_on_s)
-    with contextlib.suppress(StopIteration, OSError):
+    with contextlib.suppress(StopIteration, OSError):       # the exhibit may be gone by now
+        if exhibit.outside in BEFORE_THE_MARK:
+            next(steps)
+        while not (folder / "mark").exists() and not over.wait(0.01):
+            pass
+        over.wait(goes_on_s)
         next(steps)
 
 
