@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,8 +17,9 @@ from typing import Any, Self
 from chaos.caseid import format_case
 from chaos.codec import from_data
 from chaos.events import CaseFinished, CaseRejudged, Event
-from chaos.model import Judged, Verdict
+from chaos.model import Grade, Judged, Verdict
 from chaos.report.atomic import write_atomically
+from chaos.report.history import nights
 from chaos.report.html import html_parts
 from chaos.report.journal import Journal
 from chaos.report.jsonfile import json_lines
@@ -33,7 +35,8 @@ FORMATS: Mapping[str, Render] = {"report.json": json_lines, "junit.xml": junit_l
 class Files:
     """Writes everything that a sweep leaves in ``out``. ``suffix`` ends every command that a report shows.
 
-    ``told``: where somebody else gathers the same events, and feeds it before this; None: it gathers by itself.
+    ``history``: the folder of the last nights, for the page to tell what is new; ``told``: where somebody else gathers the
+    same events, and feeds it before this; None: it gathers by itself.
 
     The reports are written when it is left, for whatever reason: a sweep that is torn down (Ctrl-C, a defect of chaos)
     still reports what was finished. One that never started leaves older reports alone, and so does a write that fails,
@@ -41,9 +44,10 @@ class Files:
     """
 
     def __init__(self, out: Path, *, suffix: str = "", told: Gathering | None = None,
-                 formats: Mapping[str, Render] = FORMATS) -> None:
+                 history: Path | None = None, formats: Mapping[str, Render] = FORMATS) -> None:
         self._out = out
         self._suffix = suffix
+        self._history = history
         self._formats = formats
         self._feeds = told is None
         self._told = Gathering() if told is None else told
@@ -66,8 +70,10 @@ class Files:
     def _write(self, results: Results) -> None:
         with contextlib.ExitStack() as stack:
             for name, render in reversed(list(self._formats.items())):
-                parts = render(results, self, self._suffix)
-                stack.callback(write_atomically, self._out / name, parts)
+                if render is html_parts and self._history is not None:
+                    bad = [line.case_id for line in results.cases if line.grade is not Grade.PASS]
+                    render = partial(html_parts, past=nights(self._history, results.started.target, bad))
+                stack.callback(write_atomically, self._out / name, render(results, self, self._suffix))
 
     def feed(self, event: Event) -> None:
         if self._feeds:

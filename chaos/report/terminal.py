@@ -219,7 +219,7 @@ class _Console(Console):
     """rich ends the process when the reader of its output has gone; only the command line does that, and cleans up."""
 
     def on_broken_pipe(self) -> None:
-        raise
+        raise  # noqa: PLE0704  # rich calls this where it has caught the error
 
 
 def console_for(stream: TextIO, environ: Mapping[str, str], width: int | None = None) -> Console:

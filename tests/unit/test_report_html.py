@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,10 +23,12 @@ from test_report_literals import (
     results_of,
 )
 
+from chaos.caseid import format_case
 from chaos.events import Event
-from chaos.model import Grade, Outcome, Variant
+from chaos.model import Grade, Milestone, Outcome, Proof, Variant
 from chaos.report.files import Files
-from chaos.report.html import anchor, html_parts
+from chaos.report.history import Night
+from chaos.report.html import MOST_SECTIONS, anchor, html_parts, policy
 
 HANG_ID = "scheduler/eventlet/w1/service.start=stall"
 IDS = [
@@ -80,13 +85,16 @@ def test_every_tag_that_opens_closes(page: Page) -> None:
 
 
 def test_a_hostile_log_brings_no_element_into_the_page(page: Page) -> None:
-    assert not {"script", "img", "iframe", "link"} & {tag for tag, _ in page.tags}
+    assert not {"img", "iframe", "link"} & {tag for tag, _ in page.tags}
+    assert [attrs for tag, attrs in page.tags if tag == "script"] == [{}], "our own, inline, and no other"
     assert "</script><script>alert(1)</script> <img src=x onerror=alert(2)> &amp; ]]>" in page.told
     assert "{{ 7*7 }} {% raw %}" in page.told
 
 
 def test_the_page_asks_nobody_for_anything(text: str, page: Page) -> None:
-    assert "default-src 'none'" in text
+    (content,) = (attrs["content"] for _, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert content == policy()
+    assert "default-src 'none'" in policy() and "unsafe" not in policy()
     wanted = [value for _, attrs in page.tags for name, value in attrs.items() if name in ("src", "href", "action")]
     assert all(value and value.startswith("#") for value in wanted)
     assert not re.search(r"url\(|@import|https?:", text)
@@ -144,3 +152,67 @@ def test_the_file_is_utf_8_whatever_the_log_held(tmp_path: Path) -> None:
     case = judged(HANG_ID, broken=(("cause", "日本 \udc80"),), seen=an_observation(output="\udcff\ufffe"))
     feed_all(Files(tmp_path), a_sweep([case]))
     assert "日本 \\udc80" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_policy_names_the_hashes_of_what_really_stands_between_the_tags(text: str) -> None:
+    for tag in ("style", "script"):
+        (inside,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.S)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy()
+
+
+def test_milestones_stand_between_the_sites_that_they_come_between() -> None:
+    variant = a_baseline("s/eventlet/w1/none")
+    seen = replace(variant.baseline.seen, milestones=(Milestone(0.15, "configured", "parent", 1),))
+    variant = replace(variant, baseline=replace(variant.baseline, seen=seen))
+    cases = [judged(f"s/eventlet/w1/{site}=raise") for site in ("config.parse", "service.create", "service.start")]
+    matrix = html_text(a_sweep(cases, variants=[variant])).split('class="matrix"')[1].split("</table>")[0]
+    rows = re.findall(r'<th scope="row(?:group)?"[^>]*>([^<]+)', matrix)
+    assert rows == ["config.parse", "\u2014 configured \u2014", "service.create", "service.start"]
+
+
+def test_cells_in_which_the_backends_differ_are_marked_without_colour_and_others_are_not() -> None:
+    same = [judged(f"s/{backend}/w1/config.parse=stall") for backend in ("eventlet", "threading")]
+    differ = [judged("s/eventlet/w1/service.start=stall"), a_hang("s/threading/w1/service.start=stall")]
+    page = html_text(a_sweep([*same, *differ]))
+    assert page.count('differs"') == 2
+    assert "\\2260" in page, "a sign, and not a colour"
+
+
+def test_a_bad_case_is_shown_beside_its_twin_and_beside_its_last_nights() -> None:
+    cases = [judged("s/eventlet/w1/a=stall"), a_hang("s/threading/w1/a=stall")]
+    before = {format_case(cases[1].case): (Outcome.STARTED, Grade.PASS)}
+    nights = [Night("2026-11-21", "t", {Grade.PASS: 2}, frozenset(), before),
+              Night("2026-11-22", "t", {Grade.PASS: 1, Grade.FAIL: 1}, frozenset({"gone"}))]
+    events = a_sweep(cases)
+    page = "".join(html_parts(results_of(events), evidence_of(events), past=nights))
+    assert "eventlet beside threading" in page
+    assert "eventlet: pass clean-exit" in page
+    assert "2026-11-21</span> pass started" in page
+    assert "2026-11-22</span> not run" in page
+    assert "Since 2026-11-22 (2 cases): 1 new failures, 1 that failed do not any more." in page
+    assert "<b>1</b> pass <span class=\"since\">(+0)" in page
+
+
+def test_warm_and_cold_stand_side_by_side_where_they_disagree_with_how_it_was_started_and_the_proof() -> None:
+    seen = an_observation(started_as="cold: it confirms a warm run", proof=Proof("tree", 1.0, "nobody can wake thread 7"))
+    case = judged("s/-/w1/a=stall", grade=Grade.UNKNOWN, note="they disagree", seen=seen)
+    page = html_text(a_sweep([replace(case, beside=an_observation(output="the warm log"))]))
+    for told in ("a cold run beside a warm one", "the warm log", "started cold: it confirms a warm run", "wake thread 7"):
+        assert told in page
+
+
+def test_of_many_bad_cases_the_worst_are_shown_in_full_and_the_rest_with_their_command() -> None:
+    mild = [judged(f"s/eventlet/w1/a{n:03}=raise", broken=(("cause", "hidden"),)) for n in range(MOST_SECTIONS + 9)]
+    worst = a_hang("s/eventlet/w1/z=stall")
+    page = html_text(a_sweep([*mild, worst]))
+    assert page.count('<section class="case"') == MOST_SECTIONS
+    assert f'id="{anchor(worst.case)}"' in page
+    left_out = f"s/eventlet/w1/a{MOST_SECTIONS + 8:03}=raise"
+    assert f"{left_out}<br><code>chaos repro {left_out}</code>" in page
+    assert "10 more are in the table of all cases" in page
+
+
+def test_the_cause_is_marked_in_the_log() -> None:
+    page = html_text(a_sweep([a_hang(HANG_ID, "INFO fine\nERROR no luck <b>\n")]))
+    assert '<b class="cause">&gt; ERROR no luck &lt;b&gt;</b>' in page
