@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chaos.catalog import BY_NAME, REFUSED, RESET, TIMED_OUT, Error
+from chaos.catalog import BREAKS_NODE, BY_NAME, MANNERS, REFUSED, RESET, TIMED_OUT, By, Error, SiteDoc
 from chaos.model import Fault
 
 Told = tuple[str, tuple[str, ...]]
@@ -146,6 +146,33 @@ def _noted(fault: Fault) -> Told:
     return "note", ()
 
 
+def _only_real(fault: Fault) -> Told:
+    raise ActionError(f"{fault.action} does not happen at {fault.site}; it happens at "
+                      + ", ".join(site.name for site in BY_NAME.values() if fault.action in site.actions))
+
+
+def _on_real(fault: Fault, site: SiteDoc) -> Told:
+    """What a fault says that the agent has no part in. Raises ActionError for one that makes no sense."""
+    if fault.action not in site.actions:
+        raise ActionError(f"{fault.action} does not happen at {site.name}; {', '.join(site.actions)} do")
+    if fault.role is not None:
+        raise ActionError(f"at {site.name} no role can be told; {site.name}={fault.action} would be right")
+    if len(fault.args) > (fault.action in NUMBERED):
+        raise ActionError(f"{fault.action} takes {NUMBERED.get(fault.action, 'nothing')}, not {':'.join(fault.args)!r}")
+    for word in fault.args:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", word) or not float(word):
+            raise ActionError(f"{fault.action} takes {NUMBERED[fault.action]}, not {word!r}")
+    if fault.action == "restart" and fault.hits.last is None:
+        raise ActionError(f"a restart ends by itself; {site.name}#1=restart would be right")
+    if fault.hits.first > 1 and (fault.action in ("refuse", "down") or site.by is By.NODE):
+        raise ActionError(f"{fault.action} meets the first connection too: #1, #1..3 or nothing would be right")
+    return "", ()
+
+
+NUMBERED = {"latency": "seconds", "bandwidth": "kilobytes a second", "slicer": "bytes a piece", "limit_data": "bytes",
+            "slow_close": "seconds", "timeout": "seconds", "reset_peer": "seconds"}
+"""Words of the proxy with a number, and what it is of."""
+
 LIMITS = ("nofile", "nproc", "as", "fsize")
 
 ACTIONS: tuple[Action, ...] = (
@@ -180,6 +207,26 @@ ACTIONS: tuple[Action, ...] = (
     Action("timeout", "the connection times out", True, _raised(TIMED_OUT)),
     Action("blackhole", "the peer accepts and never answers", True, _does("stall")),
     Action("latency", "latency:SECONDS, a slow peer", False, lambda fault: ("delay", (_seconds(fault),))),
+    Action("bandwidth", "bandwidth:KB, so many kilobytes a second", False, _only_real),
+    Action("slicer", "slicer:BYTES, the data comes in pieces of that size", False, _only_real),
+    Action("slow_close", "slow_close:SECONDS, the end of a connection is passed on so much later", False, _only_real),
+    Action("limit_data", "limit_data:BYTES, the connection is closed after so many bytes", True, _only_real),
+    Action("half_open", "the broker's side is gone, and the target is not told", True, _only_real),
+    Action("down", "every connection is closed, and new ones are refused", True, _only_real),
+    Action("first_dead", "nobody listens on the first of two hosts", False, _only_real),
+    *(Action(word, f"a hostile peer: {doc}", True, _only_real) for word, doc in zip(MANNERS, (
+        "another protocol version", "bytes that are no frame", "a frame cut short, then the end",
+        "a frame cut short, then nothing", "a frame of enormous size", "no mechanism that takes a password",
+        "403, the password is refused", "530, there is no such virtual host", "320, it closes as a channel is opened",
+        "heartbeats that never come", "406 when a queue is declared"), strict=True)),
+    *(Action(word, doc, True, _only_real) for word, doc in zip(BREAKS_NODE, (
+        "the node is gone without a word", "the node is stopped in order", "the node is stopped by SIGSTOP",
+        "the node is stopped in order, and started again", "a memory alarm blocks who publishes"), strict=True)),
+    *(Action(word, doc, True, _only_real) for word, doc in (
+        ("expired", "the broker's certificate has expired"), ("wrong_host", "the certificate is another host's"),
+        ("unknown_authority", "nobody known has signed the certificate"),
+        ("plain_text", "the port wants TLS, and the target speaks plain text"),
+        ("plain_port", "the target speaks TLS, and the port does not"))),
 )
 
 BY_WORD = {action.word: action for action in ACTIONS}
@@ -187,4 +234,7 @@ BY_WORD = {action.word: action for action in ACTIONS}
 
 def told(fault: Fault) -> Told:
     """What the agent is told to do for ``fault``. Raises ActionError for arguments that make no sense."""
+    site = BY_NAME.get(fault.site)
+    if site is not None and site.by is not By.AGENT:
+        return _on_real(fault, site)
     return BY_WORD[fault.action].told(fault)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable
 
 from chaos.actions import told
-from chaos.catalog import SITES, Place
+from chaos.catalog import BY_NAME, SITES, By, Place
 from chaos.model import Fault, token_of
 
 MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image"}
@@ -40,8 +40,12 @@ def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False
     """
     lines = [_line(("calls", own))] if own else []
     lines += [_line(("learn",))] if learns else []
-    lines += [_fault(index, fault, token_of(case_id, index)) for index, fault in enumerate(faults)]
+    lines += [_fault(index, fault, token_of(case_id, index)) for index, fault in enumerate(faults) if _is_agents(fault)]
     return places_text(faults, thorough=thorough) + "".join(line + "\n" for line in lines)
+
+
+def _is_agents(fault: Fault) -> bool:
+    return fault.site not in BY_NAME or BY_NAME[fault.site].by is By.AGENT
 
 
 def _place(place: Place, site: str) -> str:

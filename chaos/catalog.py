@@ -11,6 +11,14 @@ import errno
 from dataclasses import dataclass
 
 
+class By(enum.Enum):
+    """Who makes a fault at a site happen. All but AGENT need a real transport, and are not seen from inside the target."""
+
+    AGENT = "the agent in the target"
+    WIRE = "the proxy, or the peer that stands where the broker should"
+    NODE = "the broker itself: nothing else may use it meanwhile"
+
+
 class Area(enum.StrEnum):
     SERVICE = "service creation"
     RPC = "rpc transport"
@@ -59,6 +67,7 @@ class SiteDoc:
     actions: tuple[str, ...] = ("raise", "return", "delay", "stall", "freeze", "exit", "kill")
     thorough: bool = False
     """Faults here are planned from profile ``full`` on: less likely, or nearer to what another site already shows."""
+    by: By = By.AGENT
 
 
 BASE = "oslo_service.backend.base"
@@ -226,6 +235,40 @@ THOROUGH: tuple[SiteDoc, ...] = (
           (Place("oslo_messaging.transport", "Transport.cleanup", "method"),), (RESET,), "nothing-held"),
 )
 
+WORDS = ("refuse", "down", "blackhole", "half_open", "reset_peer", "timeout", "latency", "bandwidth", "slicer",
+         "limit_data", "slow_close")
+"""What the proxy does: see network/words."""
+MANNERS = ("header", "garbage", "short", "stuck", "enormous", "mechanisms", "denied", "unknown", "forced", "deaf",
+           "mismatch")
+"""How a hostile peer behaves: see network/peer."""
+BREAKS_NODE = ("crash", "halt", "pause", "restart", "alarm")
+
+
+def _wire(name: str, doc: str, actions: tuple[str, ...] = WORDS, promise: str = "ends") -> SiteDoc:
+    return SiteDoc(name, Area.RPC, doc, (), (), promise, actions, by=By.WIRE)
+
+
+def _node(name: str, doc: str, promise: str) -> SiteDoc:
+    return SiteDoc(name, Area.RPC, doc, (), (), promise, BREAKS_NODE, by=By.NODE)
+
+
+REAL: tuple[SiteDoc, ...] = (
+    _wire("amqp.connect", "a connection to the broker is accepted (hits: connections, here and below)"),
+    _wire("amqp.start", "the broker is about to greet (before Connection.Start)"),
+    _wire("amqp.tune", "the broker has said its limits (after Connection.Tune)"),
+    _wire("amqp.declare", "a queue is declared (at Queue.Declare)", promise="recovers"),
+    _wire("amqp.consume", "the server begins to consume (at Basic.Consume)", promise="recovers"),
+    _wire("amqp.peer", "where the broker should be, a peer answers what no good broker does", MANNERS, "cause"),
+    _wire("amqp.hosts", "the transport URL names two hosts", ("first_dead",), "recovers"),
+    _wire("tls.certificate", "TLS begins with the broker",
+          ("expired", "wrong_host", "unknown_authority", "plain_text", "plain_port"), "cause"),
+    _node("broker.connect", "the broker is not well from before the start", "ends"),
+    _node("broker.declare", "the broker breaks when a queue is declared", "recovers"),
+    _node("broker.consume", "the broker breaks when the server begins to consume", "recovers"),
+    _node("broker.ready", "the broker breaks once the target serves", "stops-when-told"),
+)
+"""Sites that a real transport has; they are planned there only."""
+
 SITES: tuple[SiteDoc, ...] = (
     SiteDoc("service.create", Area.SERVICE, "the service's factory (its class method create) is called",
             _services("create", "service created"),
@@ -302,6 +345,7 @@ SITES: tuple[SiteDoc, ...] = (
             (Place("multiprocessing.process", "BaseProcess.run", "method"),
              Place(EVENTLET, "ProcessLauncher._child_process", "method")),
             (Error("RuntimeError", None, "worker failed"), Error("MemoryError")), "gives-up"),
+    *REAL,
     *THOROUGH,
 )
 

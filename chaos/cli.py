@@ -74,6 +74,11 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", metavar="PATH", help="the Python that runs the target (default: this one)")
     parser.add_argument("--deadline", type=_number_above_zero("a time in seconds"), metavar="S",
                         help="seconds that a start may take after its fault (default: 10)")
+    parser.add_argument("--transport", metavar="fake|rabbit|URL", default=None,
+                        help="rabbit: a private RabbitMQ for as long as chaos runs; URL: a broker of yours, which is not "
+                             "broken itself; fake (default): the target's own transport")
+    parser.add_argument("--require-rabbit", action="store_true",
+                        help="exit 69 where RabbitMQ is missing, instead of listing what was not run")
     parser.add_argument("--grace", type=_number_above_zero("a time in seconds"), metavar="S", default=8.0,
                         help="seconds that a stop may take (default: 8)")
 

@@ -30,12 +30,12 @@ from chaos.compare import (
     halves_as_markdown,
     halves_as_text,
 )
-from chaos.errors import UsageError
+from chaos.errors import MissingPart, UsageError
 from chaos.events import CaseFinished, Event, Planned, SweepFinished, SweepStarted
 from chaos.judge import for_pair, judge, judge_pairs
 from chaos.merge import merged, suffix_of
 from chaos.model import Case, Grade, Judged, Variant, Verdict
-from chaos.plan import Profile
+from chaos.plan import Profile, transport_cases
 from chaos.prepare import Timing, request_for
 from chaos.report.consumer import Consumer
 from chaos.report.explain import ended, explain
@@ -45,8 +45,9 @@ from chaos.report.jsonfile import read_cases, read_events
 from chaos.report.results import Gathering, Line, Results, line_of
 from chaos.report.terminal import Terminal
 from chaos.runner.pool import Pool
-from chaos.sweep import Options, healthy, planned, run_baselines, sweep, variants_of
+from chaos.sweep import Options, healthy, planned, run_baselines, sweep, variants_of, wanted
 from chaos.target import Target, resolve
+from chaos.transport import RABBIT, attached, is_private, kind_of, must_be_there
 from chaos.typed import case_of
 
 T = TypeVar("T")
@@ -91,9 +92,40 @@ def _options(options: Namespace, target: Target) -> Options:
                              f"{'is' if name == 'backend' else 'are'} chosen; put {{{name}}} into its arguments after -- "
                              "or into an entry in chaos.toml")
     profile = Profile(getattr(options, "profile", Profile.DEFAULT))
+    transport = kind_of(options.transport)
+    if transport is not None:
+        target.must_take_transport(options.transport if is_private(options.transport) else "a broker")
     return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
                    getattr(options, "jobs", 1), getattr(options, "seed", 0), _timing(options),
-                   getattr(options, "cold", False), getattr(options, "shard", (1, 1)))
+                   getattr(options, "cold", False), getattr(options, "shard", (1, 1)), transport,
+                   is_private(options.transport))
+
+
+@contextlib.contextmanager
+def _pool(transport: str | None, jobs: int = 1) -> Iterator[Pool]:
+    """A pool, and beside it what the cases on ``transport`` need."""
+    with attached(transport) as network, Pool(jobs, network) as pool:
+        yield pool
+
+
+def _is_missing(options: Namespace, cases: Iterable[Case]) -> bool:
+    """Whether a part is missing that ``cases`` need, which are then listed. Raises MissingPart with --require-rabbit."""
+    try:
+        must_be_there(options.transport)
+    except MissingPart as missing:
+        if options.require_rabbit:
+            raise
+        listed = [format_case(case) for case in cases]
+        print("\n".join([f"not run: {missing}", *listed, f"{len(listed)} cases were not run."]))
+        return True
+    return False
+
+
+def _on_real(target: Target, asked: Options) -> Iterator[Case]:
+    for base in variants_of(target, asked):
+        for case in (base, *transport_cases(base, asked.profile)):
+            if wanted(format_case(case), asked.only):
+                yield case
 
 
 def writable(out: Path) -> Path:
@@ -114,8 +146,8 @@ class Withheld:
     an unhealthy baseline is reported like everything else.
     """
 
-    def __init__(self, out: Path, target: Target, told: Gathering) -> None:
-        self._out, self._target, self._told = out, target, told
+    def __init__(self, out: Path, target: Target, told: Gathering, history: Path | None) -> None:
+        self._out, self._target, self._told, self._history = out, target, told, history
         self._files: Files | None = None
         self._stack = contextlib.ExitStack()
         self._events: list[Event] = []
@@ -130,7 +162,7 @@ class Withheld:
     def feed(self, event: Event) -> None:
         self._events.append(event)
         if self._files is None and self._is_time(event):
-            files = Files(self._out, suffix=self._target.options, told=self._told)
+            files = Files(self._out, suffix=self._target.options, told=self._told, history=self._history)
             self._files = self._stack.enter_context(files)
         if self._files is not None:
             for held in self._events:
@@ -156,14 +188,17 @@ def _width() -> int:
 def do_sweep(options: Namespace) -> Status:
     target = _target(options)
     asked = _options(options, target)
+    if _is_missing(options, _on_real(target, asked)):
+        return Status.INCONCLUSIVE
     out = writable(options.out)
     began = time.monotonic()
     told = Gathering()
-    both: tuple[Consumer, ...] = (Withheld(out, target, told), Terminal(sys.stdout, suffix=target.options, told=told))
+    both: tuple[Consumer, ...] = (Withheld(out, target, told, options.history),
+                                  Terminal(sys.stdout, suffix=target.options, told=told))
     with contextlib.ExitStack() as stack:
         consumers = [stack.enter_context(consumer) for consumer in both]
         try:
-            with Pool(asked.jobs) as pool:
+            with _pool(options.transport, asked.jobs) as pool:
                 for event in sweep(target, asked, pool):
                     if isinstance(event, Planned) and not event.case_ids and not _is_only_a_part(asked, told.variants):
                         _say_nothing_planned(asked, told.variants)
@@ -213,8 +248,10 @@ def do_check(options: Namespace) -> Status:
     cases = variants_of(target, asked)
     if not asked.backends and not asked.workers:
         cases = cases[:1]
+    if _is_missing(options, cases):
+        return Status.INCONCLUSIVE
     out = options.out and writable(options.out)
-    with Pool() as pool:
+    with _pool(options.transport) as pool:
         variants = list(run_baselines(pool, target, cases, replace(asked.timing, boot_s=options.deadline)))
     for variant in variants:
         _say_case(variant.baseline, target)
@@ -298,9 +335,15 @@ def _run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tupl
     """
     cases = [case_of(text) for text in options.case_ids]
     targets = {case.target: resolve(case.target, options.args, python=options.python) for case in cases}
+    if any(case.transport for case in cases):
+        options.transport = options.transport if kind_of(options.transport) else RABBIT
+        for case in cases:
+            targets[case.target].must_take_transport(RABBIT)
+        if _is_missing(options, cases):
+            return [], Status.INCONCLUSIVE
     prepare()
     timing, done = _timing(options), []
-    with Pool() as pool:
+    with _pool(options.transport) as pool:
         for case in cases:
             target = targets[case.target]
             base = Case(case.target, case.backend, case.workers, (), case.transport)
@@ -343,7 +386,8 @@ def do_plan(options: Namespace) -> Status:
 def _discovered(options: Namespace) -> tuple[Target, list[Variant]]:
     target = _target(options)
     asked = _options(options, target)
-    with Pool(min(2, os.cpu_count() or 1)) as pool:
+    must_be_there(options.transport)
+    with _pool(options.transport, min(2, os.cpu_count() or 1)) as pool:
         return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing,
                                           thorough=asked.thorough or options.command == "sites",
                                           exhaustive=asked.profile is Profile.NIGHTLY))
@@ -393,7 +437,8 @@ def do_merge(options: Namespace) -> Status:
         raise UsageError(f"--out {out} is where one of the reports lies; another folder would be right")
     try:
         suffix, *_ = [suffix for path in paths for suffix in _readable(path, lambda one: [suffix_of(one)])]
-        both: tuple[Consumer, ...] = (Files(out, suffix=suffix, told=told), Terminal(sys.stdout, suffix=suffix, told=told))
+        both: tuple[Consumer, ...] = (Files(out, suffix=suffix, told=told, history=options.history),
+                                      Terminal(sys.stdout, suffix=suffix, told=told))
         events = merged(paths)
         first = next(events)
         with contextlib.ExitStack() as stack:

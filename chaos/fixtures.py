@@ -20,7 +20,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import fixtures
 
@@ -36,10 +36,14 @@ from chaos.report.document import reproduce_line
 from chaos.report.explain import WIDTH, ended, explain, log_excerpt, log_title
 from chaos.report.safetext import clean_lines, one_line, wrapped_all
 from chaos.runner.pool import Pool
-from chaos.runner.request import Request
+from chaos.runner.request import Network, Request
 from chaos.sweep import healthy, run_baselines
 from chaos.target import Target, resolve
-from chaos.typed import case_of, pointed_out
+from chaos.transport import RABBIT, attached
+from chaos.typed import case_of, must_be_on, pointed_out
+
+if TYPE_CHECKING:
+    from chaos.network.broker import Broker
 
 HitsLike = int | str | Hits | None
 """Which hits of a site: 1, "1", "1..3", "1..", a ``Hits``; None: from the first on, for good."""
@@ -233,13 +237,25 @@ class Chaos(fixtures.Fixture):
     def __init__(self) -> None:
         super().__init__()
         self._exits = contextlib.ExitStack()
+        self._companions = contextlib.ExitStack()
+        self._network: Network | None = None
+        self._broker: Broker | None = None
         self._pool: Pool | None = None
         self._pool_in: Surroundings | None = None
         self._resolved = functools.cache(_resolved_in)
         self._learnt = functools.cache(self._learn)
 
     def _setUp(self) -> None:
+        self.addCleanup(self._companions.close)
         self.addCleanup(self.close)
+
+    def broker(self) -> Broker:
+        """The private RabbitMQ of these launchers, started by the first who asks. Raises MissingPart."""
+        if self._broker is None:
+            from chaos.network.broker import private_broker  # 0.1 s that most sessions need not wait for
+
+            self._broker = self._companions.enter_context(private_broker())
+        return self._broker
 
     def close(self) -> None:
         """End the host and whatever it runs. What was learnt stays; the next run starts another host."""
@@ -256,22 +272,26 @@ class Chaos(fixtures.Fixture):
 
     def run(self, target: Target, case: Case, timing: Timing, baseline: Judged) -> Judged:
         """Run one case with its faults armed."""
-        with self._cases() as pool:
+        with self._cases(case) as pool:
             seen = pool.run_one(request_for(target, case, timing, baseline.seen.expected))
         return Judged(case, seen, judge(case, seen))
 
     def _learn(self, where: Surroundings, target: Target, case: Case, timing: Timing) -> Variant:
-        with self._cases() as pool:
+        with self._cases(case) as pool:
             return next(run_baselines(pool, target, [case], timing))
 
     @contextlib.contextmanager
-    def _cases(self) -> Iterator[Pool]:
+    def _cases(self, case: Case) -> Iterator[Pool]:
         """The pool, here and now. After any exception (a time-out, Ctrl-C) its host is in the middle of a case: it is
         ended, and the tree that it watches with it, for its next answer would be the answer to the wrong question."""
         if self._pool_in != surroundings():
             self.close()
+        if case.transport and self._network is None:
+            self._network = self._companions.enter_context(attached(case.transport, running=self.broker()))
         try:
-            yield self._pool or self._opened()
+            pool = self._pool or self._opened()
+            pool.network = self._network
+            yield pool
         except BaseException:
             self.close()
             raise
@@ -348,11 +368,12 @@ class Launcher(fixtures.Fixture):
         for fault in case.faults:
             self.arm(fault)
 
-    def start(self, *, backend: str | None = None, workers: int | None = None,
+    def start(self, *, backend: str | None = None, workers: int | None = None, transport: str | None = None,
               faults: Iterable[Fault | str] = ()) -> Run:
         """Start the target under every armed fault and those in ``faults``, watch it to its end, and judge.
 
-        ``backend`` and ``workers``: by default those of the armed case, else the target's first. The way to start is
+        ``backend``, ``workers`` and ``transport``: by default those of the armed case, else the target's first and its own.
+        ``transport="rabbit"`` starts a private RabbitMQ, one for all launchers that share a Chaos. The way to start is
         tried without faults first, once for all launchers that share a Chaos: UnhealthyBaseline where that fails.
         Without any fault that very run is the answer.
         """
@@ -360,7 +381,7 @@ class Launcher(fixtures.Fixture):
         self._unused = ()
         target = self._target()
         every = (*self.armed, *(fault_at(fault) if isinstance(fault, str) else fault for fault in faults))
-        case = self._case(target, backend, workers, every)
+        case = self._case(target, backend, workers, transport, every)
         baseline = self._chaos.baseline(target, case, self.timing)
         if not healthy(baseline):
             raise UnhealthyBaseline(self._unhealthy_text(baseline.baseline))
@@ -403,17 +424,21 @@ class Launcher(fixtures.Fixture):
         except UsageError as error:
             raise UsageError(str(error)) from None
 
-    def _case(self, target: Target, backend: str | None, workers: int | None, every: tuple[Fault, ...]) -> Case:
+    def _case(self, target: Target, backend: str | None, workers: int | None, transport: str | None,
+              every: tuple[Fault, ...]) -> Case:
         __tracebackhide__ = True
         like = self._like or Case(self.typed, target.backends[0], target.workers[0])
         case = replace(like, backend=like.backend if backend is None else backend,
-                       workers=like.workers if workers is None else workers, faults=every)
+                       workers=like.workers if workers is None else workers, faults=every,
+                       transport=like.transport if transport is None else transport)
         for name, asked, known in (("backend", case.backend, target.backends),
                                    ("workers", case.workers, target.workers)):
             if known in (("-",), (1,)) and asked != known[0]:
                 raise UsageError(f"{name}={asked!r}: {target.command} does not say how its {name} would be chosen; "
                                  f"{{{name}}} in its args, or in an entry of chaos.toml, would")
-        _spelled(case)
+        must_be_on(case, _spelled(case))
+        if case.transport:
+            target.must_take_transport(RABBIT)
         return case
 
     def _unhealthy_text(self, judged: Judged) -> str:

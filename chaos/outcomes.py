@@ -28,7 +28,7 @@ from chaos.model import (
 )
 
 BENIGN = frozenset({"delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close", "jump", "close", "fill",
-                    "full", "preload", "twice", "set", "unquoted", "absent", "gone"})
+                    "full", "preload", "twice", "set", "unquoted", "absent", "gone", "first_dead"})
 """Actions that a start may simply survive: they slow it down, bound it or hand it another value. Not imported from
 ``actions``: a stored observation may hold words that this chaos does not run (a test keeps the common words equal)."""
 
@@ -295,6 +295,7 @@ _OF_NETWORK = re.compile(
     r"connect|refused|\breset\b|unreachable|\bECONN|\bbroker\b|\bamqp\b|\bsocket\b|\bpeer\b|\bnetwork\b|\btransport\b",
     re.IGNORECASE,
 )
+_OF_TLS = re.compile(r"certificate|\bssl\b|\btls\b", re.IGNORECASE)
 _ANYTHING = re.compile("")
 
 _ABOUT = {
@@ -313,6 +314,14 @@ _ABOUT = {
     "slicer": (_OF_NETWORK, _OF_TIME),
     "slow_close": (_OF_NETWORK, _OF_TIME),
     "limit_data": (_OF_NETWORK, _OF_TIME),
+    **dict.fromkeys(("half_open", "down", "first_dead", "crash", "halt", "pause", "restart", "alarm"),
+                    (_OF_NETWORK, _OF_TIME)),
+    **dict.fromkeys(("header", "garbage", "short", "stuck", "enormous", "mechanisms", "forced", "deaf", "mismatch"),
+                    (_OF_NETWORK, _OF_TIME, re.compile("mechanism|declare|PRECONDITION", re.IGNORECASE))),
+    "denied": (re.compile(r"\b403\b|ACCESS.?REFUSED|login|password|authenti", re.IGNORECASE),),
+    "unknown": (re.compile(r"\b530\b|NOT.?ALLOWED|vhost|virtual host", re.IGNORECASE),),
+    **dict.fromkeys(("expired", "wrong_host", "unknown_authority"), (_OF_TLS,)),
+    **dict.fromkeys(("plain_text", "plain_port"), (_OF_TLS, _OF_NETWORK)),
 }
 """What an error line must be about when the action leaves no token. Any error line does for an action that is not here:
 nobody can say beforehand what a wrong return value or a resource limit makes a library complain of."""

@@ -107,9 +107,56 @@ TRIES: tuple[Try, ...] = (
 )
 
 
-def plan(variant: Variant, profile: Profile) -> tuple[Case, ...]:
-    """The cases of one variant, each once: process by process, and in each in the catalogue's order, which is that of a
-    start. By time the order would change from run to run, because processes and threads race each other."""
+_BAD_PEERS = tuple(("amqp.peer", manner, (), PERSISTENT) for manner in BY_NAME["amqp.peer"].actions)
+_BAD_TLS = tuple(("tls.certificate", word, (), PERSISTENT) for word in BY_NAME["tls.certificate"].actions)
+ON_THE_WIRE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
+    *(("amqp.connect", word, args, hits) for word, args, hits in (
+        ("refuse", (), PERSISTENT), ("refuse", (), ONCE), ("refuse", (), FIRST_3), ("blackhole", (), PERSISTENT),
+        ("half_open", (), PERSISTENT), ("reset_peer", (), PERSISTENT), ("reset_peer", (), ONCE), ("timeout", ("1",), ONCE),
+        ("latency", ("0.03",), PERSISTENT), ("bandwidth", ("20",), PERSISTENT), ("slicer", ("50",), PERSISTENT),
+        ("limit_data", ("700",), PERSISTENT), ("limit_data", ("700",), ONCE))),
+    ("amqp.start", "reset_peer", (), PERSISTENT), ("amqp.start", "blackhole", (), PERSISTENT),
+    ("amqp.start", "down", (), ONCE),
+    ("amqp.tune", "half_open", (), PERSISTENT), ("amqp.tune", "reset_peer", (), ONCE), ("amqp.tune", "down", (), PERSISTENT),
+    ("amqp.declare", "reset_peer", (), ONCE), ("amqp.declare", "reset_peer", (), PERSISTENT),
+    ("amqp.declare", "blackhole", (), PERSISTENT), ("amqp.declare", "down", (), PERSISTENT),
+    ("amqp.declare", "down", (), ONCE),
+    ("amqp.consume", "reset_peer", (), ONCE), ("amqp.consume", "reset_peer", (), PERSISTENT),
+    ("amqp.consume", "half_open", (), PERSISTENT), ("amqp.consume", "down", (), ONCE),
+    *_BAD_PEERS, ("amqp.hosts", "first_dead", (), PERSISTENT), *_BAD_TLS,
+    ("dns.resolve", "raise", ("socket.gaierror",), PERSISTENT), ("dns.resolve", "raise", ("socket.gaierror",), ONCE),
+    ("dns.resolve", "delay", ("0.3",), PERSISTENT))
+"""What is tried in every variant on a real transport: site, action, arguments, connections. None of it needs a hit of the
+good start: whoever serves on such a transport comes by all of these places."""
+ON_THE_NODE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
+    ("broker.connect", "crash", (), PERSISTENT), ("broker.connect", "halt", (), ONCE),
+    ("broker.connect", "pause", (), PERSISTENT), ("broker.connect", "alarm", (), PERSISTENT),
+    ("broker.declare", "crash", (), PERSISTENT), ("broker.declare", "restart", (), ONCE),
+    ("broker.consume", "halt", (), PERSISTENT), ("broker.consume", "pause", (), ONCE),
+    ("broker.ready", "restart", (), ONCE), ("broker.ready", "crash", (), PERSISTENT))
+"""The same, for a broker that is ours to break. These run one by one, so there are few."""
+SMOKE_ON_REAL = ("amqp.connect", "amqp.declare")
+
+
+def transport_cases(base: Case, profile: Profile, *, is_ours: bool = True) -> tuple[Case, ...]:
+    """The cases that only a real transport has, in the order of a start, those that break the node last."""
+    rows = (*ON_THE_WIRE, *(ON_THE_NODE if is_ours else ()))
+    if profile is Profile.SMOKE:
+        rows = tuple(row for row in rows if row[0] in SMOKE_ON_REAL)
+    return tuple(replace(base, faults=(Fault(site, action, args, None, hits),)) for site, action, args, hits in rows)
+
+
+def plan(variant: Variant, profile: Profile, *, is_ours: bool = True) -> tuple[Case, ...]:
+    """The cases of one variant, each once. On a real transport its own are enough, but for a thorough profile; ``is_ours``:
+    the broker is a private one, which may be broken."""
+    base = variant.baseline.case
+    real = transport_cases(base, profile, is_ours=is_ours) if base.transport else ()
+    return (*(_usual(variant, profile) if not real or _at_least(profile, FULL) else ()), *real)
+
+
+def _usual(variant: Variant, profile: Profile) -> tuple[Case, ...]:
+    """Process by process, and in each in the catalogue's order, which is that of a start. By time the order would change
+    from run to run, because processes and threads race each other."""
     base = variant.baseline.case
     sites = (*_PUT_IN_PLACE, *variant.sites) if _at_least(profile, FULL) else variant.sites
     faults = dict.fromkeys(fault for site in sorted(sites, key=_place_of) for fault in _faults(site, base.workers, profile))

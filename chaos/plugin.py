@@ -15,6 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from chaos.fixtures import AnyFault, Arm, Chaos, HitsLike, Launcher
     from chaos.model import Fault
+    from chaos.network.broker import Broker
 
 MARKERS = (
     "chaos_target(target, args=[]): what the test's launcher starts; as on chaos's command line",
@@ -95,6 +96,21 @@ def _chaos() -> Iterator[Chaos]:
 
     with Chaos() as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def rabbit_broker(_chaos: Chaos) -> Broker:
+    """A private RabbitMQ for the session, the one that launcher.start(transport="rabbit") uses. Where it is missing the
+    test is skipped, or with CHAOS_REQUIRE_RABBIT=1 fails."""
+    from chaos.errors import MissingPart
+
+    try:
+        return _chaos.broker()
+    except MissingPart as missing:
+        why = str(missing)
+    if os.environ.get("CHAOS_REQUIRE_RABBIT") == "1":
+        pytest.fail(f"CHAOS_REQUIRE_RABBIT=1, and {why}", pytrace=False)
+    pytest.skip(f"not run without RabbitMQ: {why}")
 
 
 @pytest.fixture

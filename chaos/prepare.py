@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from chaos.arming import MET_AT_ONCE, places_text, plan_text
 from chaos.caseid import format_case
+from chaos.catalog import BY_NAME, By
 from chaos.model import Case, Expectation, Fault, Limits, Warm
 from chaos.runner.request import Request
 from chaos.secrets import UNQUOTED, filled
-from chaos.target import Target
+from chaos.target import TRANSPORT_URL, Target
 
 BASELINE_BOOT_S = 30.0
 """How long a start without a fault may take where nobody said otherwise: nova takes 5 s, three times that when loaded."""
@@ -64,15 +65,23 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     own = target.own_package if exhaustive or any("," in fault.site for fault in case.faults) else ""
     argv, script = target.argv(case)
     template = target.config
+    if case.transport is None:
+        template = template.replace(TRANSPORT_URL, target.transport_url)
+    else:       # the supervisor, which has the ports, fills in the URL
+        template += target.real_config
     for fault in case.faults:
         template = _changed(template, fault)
     config, secrets = filled(template, case_id)
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
-                   secrets=secrets,
+                   secrets=secrets, alone=any(_is_nodes(fault) for fault in case.faults),
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
                    plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns),
                    places=places_text(case.faults, thorough=thorough), learns=learns,
                    limits=timing.limits(target, expected), expected=expected)
+
+
+def _is_nodes(fault: Fault) -> bool:
+    return fault.site in BY_NAME and BY_NAME[fault.site].by is By.NODE
 
 
 def warmed(request: Request, baseline: Request, warm: Warm) -> Request:
@@ -82,6 +91,8 @@ def warmed(request: Request, baseline: Request, warm: Warm) -> Request:
         return replace(request, cold_because=warm.because)
     if (request.argv, request.env, request.script) != (baseline.argv, baseline.env, baseline.script):
         return replace(request, cold_because="its command is not that of the good start")
+    if request.case.transport and any(TRANSPORT_URL in text for text in (*request.argv, *dict(request.env).values())):
+        return replace(request, cold_because="its transport URL stands in its command")
     for fault in request.case.faults:
         if MET_AT_ONCE.get(fault.site, fault.site) == "process.image":
             return replace(request, cold_because="its interpreter has to start anew")

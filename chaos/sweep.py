@@ -50,6 +50,10 @@ class Options:
     cold: bool = False
     shard: tuple[int, int] = (1, 1)
     """Which part of the plan, of how many; the parts of one plan are the same on every machine."""
+    transport: str | None = None
+    """As it stands in a case id; None: the target's own."""
+    breaks_broker: bool = True
+    """Whether the broker is a private one."""
 
     @property
     def thorough(self) -> bool:
@@ -58,7 +62,7 @@ class Options:
 
 def variants_of(target: Target, options: Options) -> tuple[Case, ...]:
     """The baseline cases of every way to start the target that the options ask for."""
-    return tuple(Case(target.name, backend, workers) for backend in options.backends or target.backends
+    return tuple(Case(target.name, backend, workers, (), options.transport) for backend in options.backends or target.backends
                  for workers in options.workers or target.workers)
 
 
@@ -161,8 +165,8 @@ def _run_plan(target: Target, options: Options, pool: Pool, variants: Sequence[V
 
 def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
     """Every case of the plan that ``--only`` lets through. Raises nothing: an empty plan is the caller's to explain."""
-    cases = [case for variant in variants for case in plan(variant, options.profile)]
-    return [case for case in cases if _wanted(format_case(case), options.only) and _ours(case, options.shard)]
+    cases = [case for variant in variants for case in plan(variant, options.profile, is_ours=options.breaks_broker)]
+    return [case for case in cases if wanted(format_case(case), options.only) and _ours(case, options.shard)]
 
 
 def _ours(case: Case, shard: tuple[int, int]) -> bool:
@@ -174,7 +178,7 @@ def _ours(case: Case, shard: tuple[int, int]) -> bool:
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) % count == number - 1
 
 
-def _wanted(case_id: str, only: Sequence[str]) -> bool:
+def wanted(case_id: str, only: Sequence[str]) -> bool:
     return not only or any(fnmatch.fnmatchcase(case_id, glob) for glob in only)
 
 

@@ -27,6 +27,7 @@ SHIPPED = Path(__file__).parent / "sample" / "chaos.toml"
 NAMES = ("chaos.toml", "pyproject.toml")
 CALLABLE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
 FIND_WITHIN_S = 30.0
+TRANSPORT_URL = "{transport_url}"
 
 FIND = """
 import importlib.util, json, os, sys
@@ -52,8 +53,10 @@ if __name__ == "__main__":
 class Target:
     """A launcher and how it is told its backend and workers: ``{backend}`` and ``{workers}`` in args and env values.
 
-    ``config`` is the text of a configuration file that each run gets of its own, with ``{secret.NAME}`` and
-    ``{quoted.NAME}`` for canaries (see ``secrets``) and ``{config}`` in args for its path. ``backends`` is ``("-",)`` and
+    ``{transport_url}`` in args, env values and ``config`` stands for ``transport_url``, or on a real transport for the URL
+    that leads to its broker. ``config`` is the text of a configuration file that each run gets of its own, with
+    ``{secret.NAME}`` and ``{quoted.NAME}`` for canaries (see ``secrets``) and ``{config}`` in args for its path;
+    ``real_config`` is added to it on a real transport. ``backends`` is ``("-",)`` and
     ``workers`` ``(1,)`` for a target that says nothing of them.
     """
 
@@ -68,13 +71,15 @@ class Target:
     config: str = ""
     typed_args: tuple[str, ...] = ()
     package: str = ""
+    transport_url: str = ""
+    real_config: str = ""
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
 
         A ``package.module:callable`` is started by the few lines that an installed console script consists of.
         """
-        args = tuple(_filled(word, case) for word in self.args)
+        args = tuple(self._filled(word, case) for word in self.args)
         if CALLABLE.match(self.command):
             module, _, qualified = self.command.partition(":")
             text = SCRIPT.format(module=module, first=qualified.partition(".")[0], callable=qualified)
@@ -82,7 +87,17 @@ class Target:
         return (_executable(self.command, self.python), *args), None
 
     def environment(self, case: Case) -> tuple[tuple[str, str], ...]:
-        return tuple((name, _filled(value, case)) for name, value in self.env)
+        return tuple((name, self._filled(value, case)) for name, value in self.env)
+
+    def _filled(self, word: str, case: Case) -> str:
+        return _filled(word if case.transport else word.replace(TRANSPORT_URL, self.transport_url), case)
+
+    def must_take_transport(self, transport: str) -> None:
+        """Raises UsageError for a target that cannot be told where its broker is."""
+        if not _mentions(TRANSPORT_URL, self) and TRANSPORT_URL not in self.config:
+            raise UsageError(f"{self.command} cannot be started on {transport}: nothing tells it where its broker is; "
+                             f"{TRANSPORT_URL} in its arguments after --, or in the args, env or config of an entry in "
+                             "chaos.toml (with transport_url = \"fake://\" for its default) would be right")
 
     @property
     def own_package(self) -> str:
@@ -153,7 +168,8 @@ def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
                   tuple((key, str(value)) for key, value in entry.get("env", {}).items()),
                   tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
                   entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""),
-                  package=entry.get("package", ""))
+                  package=entry.get("package", ""), transport_url=entry.get("transport_url", ""),
+                  real_config=entry.get("real_config", ""))
 
 
 def _is_text(value: object) -> bool:
@@ -182,6 +198,8 @@ ENTRY: dict[str, tuple[Callable[[Any], bool], str]] = {
     "deadline_s": (lambda value: _is_count(value) or (isinstance(value, float) and value > 0), "seconds above 0"),
     "config": (_is_text, "the text of a configuration file"),
     "package": (_is_text, "the name of the package whose calls into others the exhaustive loop fails"),
+    "transport_url": (_is_text, 'a transport URL such as "fake://", which {transport_url} stands for by default'),
+    "real_config": (_is_text, "text that is added to config on a real transport, where waiting takes longer"),
 }
 """The keys of an entry: what is right for each, as a rule and in words."""
 

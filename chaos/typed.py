@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from chaos.actions import BY_WORD, ActionError, told
 from chaos.caseid import CaseIdError, parse_case
-from chaos.catalog import BY_NAME
+from chaos.catalog import BY_NAME, By
 from chaos.errors import UsageError
 from chaos.model import Case
 from chaos.target import entries
+
+RABBIT = "rabbit"
 
 
 def case_of(text: str) -> Case:
@@ -20,7 +22,19 @@ def case_of(text: str) -> Case:
         raise UsageError(pointed_out(error)) from None
     except ActionError as error:
         raise UsageError(f"{text}: {error}") from None
+    must_be_on(case, text)
     return case
+
+
+def must_be_on(case: Case, text: str) -> None:
+    """Raises UsageError for a transport that chaos cannot start, and for a fault that needs one in a case that has none."""
+    if case.transport not in (None, RABBIT):
+        raise UsageError(f"{text}: {case.transport!r} is no transport that chaos can start; rabbit is, and the target's own "
+                         "is not named")
+    real = [fault.site for fault in case.faults if fault.site in BY_NAME and BY_NAME[fault.site].by is not By.AGENT]
+    if real and case.transport is None:
+        there = text.replace(f"/w{case.workers}/", f"/w{case.workers}-{RABBIT}/", 1)
+        raise UsageError(f"{text}: {real[0]} is there on a real transport only; {there} would be right")
 
 
 def pointed_out(error: CaseIdError) -> str:

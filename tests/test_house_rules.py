@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # what is started, and how long it may take
     "target": {"errors", "model"},
     "typed": {"actions", "caseid", "catalog", "errors", "model", "target"},
-    "prepare": {"arming", "caseid", "model", "runner.request", "secrets", "target"},
+    "prepare": {"arming", "caseid", "catalog", "model", "runner.request", "secrets", "target"},
     # the only part that has processes
     "runner.request": {"model"},
     "runner.output": set(),
@@ -51,11 +51,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.launch": {"runner.ending", "runner.folder", "runner.tree", "runner.zygote"},
     "runner.facts": {"model", "runner.tree", "runner.wire"},
     "runner.serving": {"model", "runner.facts", "runner.request"},
+    "runner.network": {"catalog", "model", "network.client", "network.companion", "network.wire", "runner.facts",
+                       "runner.request"},
     "runner.stacks": {"runner.output", "runner.tree"},
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
-    "runner.supervise": {"model", "runner.facts", "runner.folder", "runner.held", "runner.launch", "runner.output",
-                         "runner.proof.prover", "runner.request", "runner.serving", "runner.stacks", "runner.tree",
-                         "runner.wire", "runner.zygote", "secrets"},
+    "runner.supervise": {"model", "runner.facts", "runner.folder", "runner.held", "runner.launch", "runner.network",
+                         "runner.output", "runner.proof.prover", "runner.request", "runner.serving", "runner.stacks",
+                         "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # a real wire: companions, each a process of its own, and what their users have of them
@@ -76,19 +78,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network.prober": {"errors", "network.companion", "network.serving"},
     "network.client": {"network.companion"},
     "network.tls": set(),
+    "transport": {"errors", "network.broker", "network.client", "network.tls", "network.wire", "runner.request"},
     # the whole way through, as events
     "sweep": {"calls", "caseid", "confirm", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
     # consumers of events
-    "report": {"", "calls", "caseid", "codec", "events", "model"} | REPORT,
+    "report": {"", "calls", "caseid", "catalog", "codec", "events", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
     "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "merge", "model", "plan", "prepare",
-                 "sweep", "target", "typed"} | RUNNER | REPORT,
+                 "sweep", "target", "transport", "typed"} | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
     "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",
-                 "typed"} | RUNNER | REPORT,
-    "plugin": {"errors", "fixtures", "model", "prepare", "runner.host", "target", "typed"},
+                 "transport", "typed", "network.broker"} | RUNNER | REPORT,
+    "plugin": {"errors", "fixtures", "model", "network.broker", "prepare", "runner.host", "target", "typed"},
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 

@@ -94,6 +94,20 @@ class Facts:
             case _:
                 pass
 
+    def fire(self, at_s: float, index: int, fault: Fault, *, role: str, pid: int, number: int) -> None:
+        """A fault that the agent has no part in: of the wire, or of the node. Nothing of it carries a token."""
+        if len(self.fired) < MOST_FIRINGS:
+            at_s = round(at_s, 4)
+            self.fired.append(Firing(at_s, index, fault.site, role, pid, number, fault.action, "", self._phase(at_s)))
+
+    def pass_milestone(self, name: str, pid: int, at_s: float) -> None:
+        """One that was seen from outside."""
+        self.milestones.append(Milestone(round(at_s, 4), name, self.roles.get(pid, ""), pid))
+
+    def forget_answers(self, name: str) -> None:
+        """Whoever has answered so far has to answer anew; that it did is kept as the milestone ``name``."""
+        self.milestones = [replace(mile, name=name) if mile.name == "answered" else mile for mile in self.milestones]
+
     def _phase(self, at_s: float) -> Phase:
         if self.stop_sent_s is not None and at_s >= self.stop_sent_s:
             return Phase.STOP

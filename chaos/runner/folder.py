@@ -23,8 +23,9 @@ class Folder:
     place. The launch script is not in it, but beside it: the interpreter that is forked from has its path already.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, transport_url: str = "") -> None:
         self.request = request
+        self.transport_url = transport_url
         self.path = Path(request.folder)
         self.exits = contextlib.ExitStack()
 
@@ -79,7 +80,7 @@ class Folder:
         """``word`` with the paths that only this run knows."""
         if self.request.script:
             word = word.replace("{script}", str(self._script))
-        return word.replace("{config}", str(self.path / "target.conf"))
+        return word.replace("{config}", str(self.path / "target.conf")).replace("{transport_url}", self.transport_url)
 
     def temporary_files(self) -> list[str]:
         """What lies in the target's TMPDIR, which it may have removed."""
@@ -106,4 +107,4 @@ class Folder:
         if "config.unreadable" in self.request.given:   # root may read whatever its mode is, but not a folder
             path.mkdir()
         elif self.request.config and "config.missing" not in self.request.given:
-            path.write_text(self.request.config, encoding="utf-8")
+            path.write_text(self.request.config.replace("{transport_url}", self.transport_url), encoding="utf-8")

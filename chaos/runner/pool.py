@@ -17,7 +17,7 @@ from types import TracebackType
 
 from chaos.codec import from_data, to_data
 from chaos.model import Expectation, Observation, StillRunning
-from chaos.runner.request import Request
+from chaos.runner.request import Network, Request
 
 CLOSE_WITHIN_S = 15.0
 MOST_WAITING = 8
@@ -41,6 +41,10 @@ class Host:
     def busy(self) -> int:
         """How many cases use a processor."""
         return len(self.requests) - len(self.idle)
+
+    def has_room_for(self, request: Request) -> bool:
+        """One that must be alone waits for all others, and they for it."""
+        return not self.requests or not (request.alone or any(one.alone for one in self.requests.values()))
 
     def ask(self, request: Request) -> None:
         assert self.process.stdin is not None
@@ -98,11 +102,13 @@ def _observation(request: Request, text: bytes) -> Observation:
 class Pool:
     """Up to ``jobs`` cases at a time that use a processor, and more that only wait; each in a folder of its own.
 
-    Leaving ends every process that was started.
+    ``network``: what the cases on a real transport use; theirs is whoever made it. Leaving ends every process that was
+    started.
     """
 
-    def __init__(self, jobs: int = 1) -> None:
+    def __init__(self, jobs: int = 1, network: Network | None = None) -> None:
         self.jobs = jobs
+        self.network = network
         self.host: Host | None = None
         self.folder = ""
         self.count = 0
@@ -133,13 +139,15 @@ class Pool:
         to be run again is put back there.
         """
         waiting = iter(requests)
+        request: Request | None = None
         while True:
             host = self._healthy()
             while host.busy < self.jobs and len(host.requests) < self.jobs * MOST_WAITING:
-                request = next(waiting, None)
-                if request is None:
+                request = request or next(waiting, None)
+                if request is None or not host.has_room_for(request):
                     break
-                yield self._start(host, request), None
+                started, request = request, None
+                yield self._start(host, started), None
             if not host.requests:
                 return
             yield from host.answers()
@@ -157,6 +165,9 @@ class Pool:
 
     def _start(self, host: Host, request: Request) -> Request:
         self.count += 1
-        request = dataclasses.replace(request, folder=os.path.join(self.folder, f"{self.count:07}"))
+        network = self.network if request.case.transport else None
+        alone = request.alone or (network is not None and not network.broker)   # all cases share a user's virtual host
+        request = dataclasses.replace(request, folder=os.path.join(self.folder, f"{self.count:07}"), network=network,
+                                      alone=alone)
         host.ask(request)
         return request

@@ -8,6 +8,24 @@ from chaos.model import Case, Expectation, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Where a supervisor reaches the companions of a sweep, as text.
+
+    ``wire``, ``caller``, ``broker``: their folders; ``broker`` is "" where the node is the user's own, and nobody may touch
+    it. ``address``: host and port of the node. ``url``: the transport URL, with ``{address}`` and, on a private node,
+    ``{vhost}``. ``certificates``: a folder (see ``network.tls``). ``secrets``: what of all this must not be shown.
+    """
+
+    wire: str
+    caller: str
+    address: str
+    url: str
+    certificates: str
+    broker: str = ""
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One run. ``argv[0]`` is a path; ``script`` (name, text) is written into the run's folder and may stand in argv as
     ``{script}``. ``env``: what is set besides the inherited environment. ``expected`` None: this is a baseline, and what
@@ -16,6 +34,8 @@ class Request:
     ``notify.absent``, ``notify.gone``). ``secrets``: texts that must not appear in anything that it shows. ``places``: the
     part of ``plan`` that does not depend on the case. ``learns``: the run is to say what the target imports. ``ahead``: the
     path of a file with what was learnt, if the case may be started warm; "" if not, and ``cold_because`` says why.
+    ``network``: for a case on a real transport, whose URL stands for ``{transport_url}`` in config, argv and env; the pool
+    fills it in. ``alone``: it breaks what others use, so nothing else may be under way.
     """
 
     case_id: str
@@ -33,4 +53,6 @@ class Request:
     learns: bool = False
     ahead: str = ""
     cold_because: str = ""
+    network: Network | None = None
+    alone: bool = False
     folder: str = ""

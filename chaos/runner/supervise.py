@@ -21,6 +21,7 @@ from chaos.runner import held, stacks, tree, wire
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
 from chaos.runner.launch import CannotStart, Cold, Launch, Warm
+from chaos.runner.network import Attached
 from chaos.runner.output import Output
 from chaos.runner.proof.prover import STATE_SIGNAL, Prover
 from chaos.runner.request import Request
@@ -70,12 +71,14 @@ class Run:
 
     def __init__(self, request: Request, tell_idle: Callable[[bool], None]) -> None:
         self.request = request
+        self.network = Attached(request, request.network) if request.network else None
+        self.secrets = (*request.secrets, *(request.network.secrets if request.network else ()))
         self.folder = Folder(request)
         self.selector = selectors.DefaultSelector()
         self.exits = contextlib.ExitStack()
         self.launch: Launch | None = None
         self.started_as = ""
-        self.facts = Facts(request.case.faults, time.monotonic(), titles=bool(request.secrets))
+        self.facts = Facts(request.case.faults, time.monotonic(), titles=bool(self.secrets))
         self.serving = Serving(request, self.facts, request.expected)
         self.stopped_watching = ""
         self.leftovers: tuple[Process, ...] = ()
@@ -98,6 +101,10 @@ class Run:
 
     def __enter__(self) -> Run:
         self.exits.enter_context(self.selector)
+        if self.network:
+            self.exits.enter_context(self.network)
+            self.network.watch(self.selector, self.facts)
+            self.folder.transport_url = self.network.url
         self.exits.enter_context(self.folder)
         self.exits.callback(self.end_everything)
         self.folder.write_plan(self.request.plan)
@@ -216,6 +223,8 @@ class Run:
             if looks:
                 self.look()
                 next_look = self.now() + (IDLE_TICK_S if self.idle else TICK_S)
+            if self.network:
+                self.network.step(self.now())
             self._step()
             if looks and not self.stopped_watching and self._is_proven():
                 self.stopped_watching = "proof"
@@ -232,7 +241,7 @@ class Run:
         elif facts.stop_sent_s is not None:
             if self.now() > self._limit_s():
                 self.stopped_watching = "grace"
-        elif self.serving.serves(self.now()):
+        elif self.serving.serves(self.now()) and (self.network is None or self.network.lets_it_stop()):
             self._learn()
             facts.served_s = self.now()
             facts.stop_sent_s = self.now()   # before it is sent: what the target does about it must not seem earlier
@@ -279,6 +288,9 @@ class Run:
         if expected is not None and expected.notifies and facts.ready_s is None \
                 and self.now() < facts.last_started_s + PROBE_UNANNOUNCED_S:
             return
+        if self.network:
+            self.network.probe(self.now())
+            return
         for pid in facts.unanswered():
             if self.now() >= self.asked.get(pid, 0.0) and tree.catches(pid, stacks.PROBE_SIGNAL):
                 self.asked[pid] = self.now() + PROBE_AGAIN_S
@@ -307,6 +319,8 @@ class Run:
         self.read_events()
         self.read_notices()
         self.read_output()
+        if self.network:
+            self.network.step(self.now())
 
     def _look_closely(self) -> None:
         """It still runs: how busy is it, how many workers live, and where does every thread stand?"""
@@ -330,6 +344,8 @@ class Run:
                 break
             self.pump(TICK_S / 3)
         self._drain()
+        if self.network:
+            self.network.last_words()
         new = (Process(one.pid, one.parent_pid, facts.roles.get(one.pid, ""), tree.command(one.pid), self.now())
                for one in left)     # one that came after MOST_PROCESSES others was not written down; others exec'd since
         self.leftovers = tuple(dataclasses.replace(facts.processes.get(one.pid, one), command=one.command) for one in new)
@@ -374,7 +390,7 @@ class Run:
             calls=tuple(facts.calls.items()),
             means=tuple(dict.fromkeys(facts.means)),
             still_possible=tuple(map(self._masked, self.still_possible)),
-            leaks=leaks(self._shown(output), self.request.secrets),
+            leaks=leaks(self._shown(output), self.secrets),
             ahead=self.ahead,
         )
 
@@ -388,7 +404,7 @@ class Run:
         return texts
 
     def _masked(self, text: str) -> str:
-        return masked(text, self.request.secrets) if self.request.secrets else text
+        return masked(text, self.secrets) if self.secrets else text
 
     def _without_secrets(self, process: Process) -> Process:
         return dataclasses.replace(process, command=self._masked(process.command))

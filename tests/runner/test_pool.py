@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -66,6 +67,18 @@ def test_a_slow_case_does_not_hold_up_the_others(stage: Stage) -> None:
             if len(finished) == 4 and seen is not None:
                 gate.write_text("")     # opens once the slow one reads: it still waits
     assert finished[-1] == slow.case_id
+
+
+def test_one_that_must_be_alone_has_nothing_beside_it(stage: Stage) -> None:
+    requests = _some(stage)
+    alone = dataclasses.replace(requests[3], alone=True)
+    running, beside = set[str](), []
+    with Pool(2) as pool:
+        for request, _ in pool.run([*requests[:3], alone, *requests[4:]]):
+            running ^= {request.case_id}
+            if alone.case_id in running:
+                beside.append(len(running))
+    assert beside == [1]
 
 
 def test_a_pool_that_is_left_in_the_middle_ends_what_runs(stage: Stage, deadline: Deadline) -> None:

@@ -1,0 +1,361 @@
+"""What one run has of the companions: a virtual host, a port of the proxy, what is armed on it, calls from outside.
+
+It does what the case's faults say of wire and node, and tells ``Facts`` what fired; it starts no process and judges nothing.
+The lines to the companions are this process's own. Nothing here waits once the target runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from chaos.catalog import BY_NAME, By
+from chaos.model import Fault
+from chaos.network.client import ARGS, METHOD, TOPIC
+from chaos.network.companion import Line, Message
+from chaos.network.wire import Wire
+from chaos.runner.facts import Facts
+from chaos.runner.request import Network, Request
+
+CONNECT = "rpc.connect"
+"""The agent's site at which a target reaches for its broker: a refusal is the kernel's, so only this shows who met it."""
+MOMENTS = {"amqp.connect": "now", "amqp.start": "before:Connection.Start", "amqp.tune": "after:Connection.Tune",
+           "amqp.declare": "at:Queue.Declare", "amqp.consume": "at:Basic.Consume"}
+REACHED = {"broker.declare": "Queue.Declare", "broker.consume": "Basic.Consume"}
+ARGUMENT = {"latency": "latency_s", "bandwidth": "rate_kb_s", "slicer": "average_bytes", "limit_data": "bytes",
+            "slow_close": "delay_s", "timeout": "timeout_s", "reset_peer": "timeout_s"}
+"""The argument of a proxy's word that a case id gives as a number."""
+REFUSING = ("refuse", "down")
+REFUSES_FOR_S = 0.3
+"""A transient refusal ends so long after the last connection that it was meant for was tried: well below any retry."""
+DOWN_FOR_S = 1.0
+"""How long a transient fault of the node lasts."""
+AFTERWARDS_S = 1.0
+"""How long a target that serves is watched once its broker has gone for good, before it is told to stop."""
+CALL_WITHIN_S = 0.3
+CALL_AGAIN_S = 0.1
+TELLS_WITHIN_S = 0.2
+"""What fires as the target's connections close may be told a moment after the target has ended."""
+ANSWERED, BEFORE = "answered", "answered before the fault"
+
+ENDS_NODE = {"crash": "crash", "halt": "stop"}
+ALARM: dict[str, Any] = {"what": "memory", "on": True}
+LIFTED = {"crash": "start", "halt": "start", "pause": "resume", "alarm": "calm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Of a script of the node: ``ask`` it something, ``wait`` so many seconds, ``refuse``, ``accept``, ``release`` what is
+    held at the moment at which it breaks."""
+
+    do: str
+    what: str = ""
+    seconds: float = 0.0
+    index: int = -1
+    """The fault that has happened once this is done; -1: none."""
+
+
+def script_of(index: int, fault: Fault) -> list[Step]:
+    """What is done to the node for a fault, up to and including its end where it has one."""
+    release = [Step("release")] if fault.site in REACHED else []
+    if fault.action == "restart":
+        return [Step("refuse"), Step("ask", "restart", 0.3, index), *release, Step("accept")]
+    begun = [Step("refuse")] if fault.action in ENDS_NODE else []
+    begun += [Step("ask", ENDS_NODE.get(fault.action, fault.action), index=index), *release]
+    return begun if fault.hits.last is None else [*begun, Step("wait", seconds=DOWN_FOR_S), *_lift(fault)]
+
+
+def _lift(fault: Fault) -> list[Step]:
+    lift = [Step("ask", LIFTED[fault.action])]
+    return [*lift, Step("accept")] if fault.action in ENDS_NODE else lift
+
+
+class Attached:
+    """Use with ``with``: entering makes all of it and arms what is there from the start; leaving closes its ports, heals
+    the node and removes the virtual host."""
+
+    def __init__(self, request: Request, network: Network) -> None:
+        self.network = network
+        self.name = "-".join(Path(request.folder).parts[-2:])
+        self.faults = {index: fault for index, fault in enumerate(request.case.faults)
+                       if fault.site in BY_NAME and BY_NAME[fault.site].by is not By.AGENT}
+        self.exits = contextlib.ExitStack()
+        self.broker: Line | None = None
+        self.refusing: set[int] = set()
+        """The faults that whoever reaches for the broker meets at this moment."""
+        self.script: deque[Step] = deque()
+        self.asked: int | None = None
+        self.waits_until_s: float | None = None
+        self.timers: list[tuple[float, int]] = []
+        self.call: int | None = None
+        self.call_again_s = 0.0
+        self.seen_events = 0
+        self.seen_hits = 0
+        self.tries = 0
+        self.reached: set[int] = set()
+        self.ready_fault_is_over = not any(fault.site == "broker.ready" for fault in self.faults.values())
+        self.ready_fault_began = False
+
+    # -- before the start and after the end --------------------------------------------------------------------------
+
+    def __enter__(self) -> Attached:
+        with contextlib.ExitStack() as failed:      # an error on the way closes what is there already
+            failed.callback(self.exits.close)
+            self.wire = Wire(self._line(self.network.wire), self.network.wire)
+            self.caller = self._line(self.network.caller)
+            if self.network.broker:
+                self.broker = self._line(self.network.broker)
+                self.broker.ask("vhost", name=self.name)
+                self.exits.callback(self._give_back)
+            host, _, number = self.network.address.rpartition(":")
+            port = self.wire.proxy(self.name, to=(host, int(number)), certificate=self._certificate())
+            self.port = self.exits.enter_context(port)
+            self.direct_url = self._url(self.network.address)
+            self.url = self._url_for_target()
+            for index, fault in self.faults.items():
+                self._arm(index, fault)
+            failed.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.exits.close()
+
+    def _line(self, folder: str) -> Line:
+        return self.exits.enter_context(Line(folder))
+
+    def _give_back(self) -> None:
+        """The node as it was, without our virtual host. An answer that is under way comes first: the node does one thing
+        after the other, and what it was asked to do would undo the healing."""
+        assert self.broker is not None
+        while self.asked is not None and self.broker.answer(self.asked) is None:
+            if not self.broker.hear(within_s=60.0):
+                break
+        state = self.broker.ask("state")["state"]
+        if state == "paused":
+            self.broker.ask("resume")
+        elif state != "running":
+            self.broker.ask("start", within_s=200.0)
+        if self.touches_node:
+            self.broker.ask("calm")
+        self.broker.ask("drop", name=self.name)
+
+    @property
+    def touches_node(self) -> bool:
+        return any(BY_NAME[fault.site].by is By.NODE for fault in self.faults.values())
+
+    def _url(self, address: str) -> str:
+        return self.network.url.replace("{address}", address).replace("{vhost}", self.name)
+
+    def _url_for_target(self) -> str:
+        """The proxy's port, unless a fault wants the target elsewhere."""
+        number, query = self.port.number, ""
+        address = f"127.0.0.1:{number}"
+        for fault in self.faults.values():
+            if fault.site == "amqp.peer":
+                peer = self.wire.peer(f"{self.name}.peer", fault.action)
+                address = f"127.0.0.1:{self.exits.enter_context(peer)}"
+            elif fault.site == "amqp.hosts":
+                dead = self.exits.enter_context(self.wire.proxy(f"{self.name}.dead", to=("127.0.0.1", number)))
+                dead.arm("dead", "refuse")
+                user = self.network.url.partition("://")[2].rpartition("@{address}")[0]
+                address = f"127.0.0.1:{dead.number},{user}{'@' if user else ''}127.0.0.1:{number}"
+            elif fault.site == "tls.certificate" and fault.action != "plain_text":
+                query = f"?ssl=1&ssl_ca_file={self.network.certificates}/authority.pem"
+        return self._url(address) + query
+
+    def _certificate(self) -> str:
+        """Of the port, where it speaks TLS to the target; "" where it does not."""
+        word = next((fault.action for fault in self.faults.values() if fault.site == "tls.certificate"), "plain_port")
+        name = "good" if word == "plain_text" else word
+        return "" if word == "plain_port" else f"{self.network.certificates}/{name}.pem"
+
+    def _arm(self, index: int, fault: Fault) -> None:
+        if fault.site in MOMENTS:
+            moment = MOMENTS[fault.site]
+            if moment == "now" and fault.action in REFUSING:
+                self.refusing.add(index)
+                self.port.arm(str(index), fault.action)
+                return
+            self.wire.line.ask(
+                "arm", port=self.port.name, name=str(index), word=fault.action, moment=moment, first=fault.hits.first,
+                last=fault.hits.last, args={ARGUMENT[fault.action]: float(fault.args[0])} if fault.args else {},
+                lasts_s=DOWN_FOR_S if fault.action in REFUSING and fault.hits.last is not None else None)
+        elif fault.site == "amqp.hosts":
+            self.refusing.add(index)
+        elif fault.site == "broker.connect":
+            self._break_now(index, fault)
+        elif fault.site in REACHED:     # nobody gets past this moment before the node is broken: that takes a while
+            self.port.arm("held", "blackhole", moment=f"at:{REACHED[fault.site]}")
+
+    def _break_now(self, index: int, fault: Fault) -> None:
+        assert self.broker is not None
+        self.refusing.add(index)
+        if fault.action in ENDS_NODE:
+            self.port.arm("node", "refuse")
+        if fault.action == "alarm":
+            self.broker.ask("alarm", **ALARM)
+        else:
+            self.broker.ask(ENDS_NODE.get(fault.action, fault.action))
+
+    # -- while the target runs ------------------------------------------------------------------------------------
+
+    def watch(self, selector: selectors.BaseSelector, facts: Facts) -> None:
+        """From now on: what comes by the lines wakes the supervisor, and is told to ``facts``."""
+        self.facts = facts
+        for line in (self.wire.line, self.caller, *((self.broker,) if self.broker else ())):
+            selector.register(line, selectors.EVENT_READ, lambda line=line: _hear(line))
+
+    def step(self, now_s: float) -> None:
+        """Whatever is due at this moment. Never waits."""
+        self._note_events()
+        self._note_tries()
+        for due_s, index in [timer for timer in self.timers if timer[0] <= now_s]:
+            self.timers.remove((due_s, index))
+            self.refusing.discard(index)
+            self.port.lift(str(index))
+        self._run_script(now_s)
+
+    def _note_events(self) -> None:
+        events = self.wire.line.events
+        while self.seen_events < len(events):
+            event = events[self.seen_events]
+            self.seen_events += 1
+            for index, fault in self.faults.items():
+                if self._is_of(event, index, fault):
+                    self._fire(index, event["at_s"], int(event["connection"]))
+                elif event["event"] == "reached" and event["method"] == REACHED.get(fault.site):
+                    self._reached(index, fault)
+
+    def _is_of(self, event: Message, index: int, fault: Fault) -> bool:
+        """Whether the event says that a fault took effect on a connection. Of a refusal it says only where it begins, which
+        at a moment of a connection is where that connection meets it."""
+        match event["event"], fault.site:
+            case "fired", "amqp.peer":
+                return bool(event["port"] == f"{self.name}.peer")
+            case "fired", _:
+                return event["toxic"] == str(index) and bool(event["connection"])
+            case "accepted", "tls.certificate":
+                return True
+        return False
+
+    def _reached(self, index: int, fault: Fault) -> None:
+        """The moment at which the node is to break has come; later ones are held, or find it broken."""
+        if index not in self.reached:
+            self.reached.add(index)
+            self.script.extend(script_of(index, fault))
+
+    def _note_tries(self) -> None:
+        """Whoever reached for the broker while it could not be reached has met the fault."""
+        hits = self.facts.hits
+        while self.seen_hits < len(hits):
+            hit = hits[self.seen_hits]
+            self.seen_hits += 1
+            if hit.site != CONNECT:
+                continue
+            self.tries += 1
+            for index in sorted(self.refusing):
+                fault = self.faults[index]
+                pid = next((pid for pid, role in reversed(self.facts.roles.items()) if role == hit.role), 0)
+                self.facts.fire(hit.at_s, index, fault, role=hit.role, pid=pid, number=self.tries)
+                if fault.hits.last == self.tries and fault.site == "amqp.connect":
+                    self.timers.append((hit.at_s + REFUSES_FOR_S, index))
+                elif fault.hits.last == self.tries and fault.site == "broker.connect":
+                    self.refusing.discard(index)
+                    self.script.extend([Step("wait", seconds=DOWN_FOR_S), *_lift(fault)])
+
+    def _fire(self, index: int, at: float, number: int) -> None:
+        at_s = max(0.0, at - self.facts.began)
+        self.facts.fire(at_s, index, self.faults[index], role="parent", pid=self.facts.root_pid, number=number)
+
+    def _run_script(self, now_s: float) -> None:
+        while self.script:
+            step = self.script[0]
+            match step.do:
+                case "ask":
+                    if not self._is_done(step):
+                        return
+                case "wait":
+                    if self.waits_until_s is None:
+                        self.waits_until_s = now_s + step.seconds
+                    if now_s < self.waits_until_s:
+                        return
+                    self.waits_until_s = None
+                case "refuse":
+                    self.port.arm("node", "refuse")
+                case "accept":
+                    self.port.lift("node")
+                case "release":
+                    self.port.lift("held")
+            self.script.popleft()
+
+    def _is_done(self, step: Step) -> bool:
+        """Ask the node, the first time; whether it has answered."""
+        assert self.broker is not None
+        if self.asked is None:
+            words: dict[str, Any] = {"alarm": ALARM, "restart": {"down_s": step.seconds}}
+            self.asked = self.broker.begin(step.what, **words.get(step.what, {}))
+            return False
+        answer = self.broker.answer(self.asked)
+        if answer is None:
+            return False
+        self.asked = None
+        if step.index >= 0:
+            self._fire(step.index, answer["began_s"], 1)
+        return True
+
+    # -- serving ------------------------------------------------------------------------------------------------------
+
+    def lets_it_stop(self) -> bool:
+        """It serves. Whether that is all that is to be seen: not where the node is to break at this very moment. From a
+        transient fault it has to come back, and answers anew; from others only its stop is to be seen."""
+        if not self.ready_fault_began:
+            self.ready_fault_began = True
+            for index, fault in self.faults.items():
+                if fault.site == "broker.ready":
+                    self._break_at_ready(index, fault)
+        if not self.ready_fault_is_over:
+            self.ready_fault_is_over = not self.script
+        return self.ready_fault_is_over
+
+    def _break_at_ready(self, index: int, fault: Fault) -> None:
+        self.script.extend(script_of(index, fault))
+        if fault.hits.last is None:
+            self.script.append(Step("wait", seconds=AFTERWARDS_S))
+        else:
+            self.facts.forget_answers(BEFORE)
+
+    def probe(self, now_s: float) -> None:
+        """Call it from outside, again and again until somebody answers; an answer counts for all that listen by then."""
+        if self.call is not None:
+            found = self.caller.answer(self.call)
+            if found is None:
+                return
+            self.call, self.call_again_s = None, now_s + CALL_AGAIN_S
+            if not found["because"] or found["because"].startswith("RemoteError"):
+                for pid in self.facts.unanswered():
+                    self.facts.pass_milestone(ANSWERED, pid, now_s)
+                return
+        if self.facts.unanswered() and now_s >= self.call_again_s and not self.script:
+            self.call = self.caller.begin("call", url=self.direct_url, topic=TOPIC, method=METHOD, args=dict(ARGS),
+                                          server="", authority="", until_s=CALL_WITHIN_S)
+
+    def last_words(self) -> None:
+        """What fires while the target's connections close; for as long as a fault has not fired, and not for long."""
+        fired = {firing.index for firing in self.facts.fired}
+        for _ in range(8):
+            if set(self.faults) <= fired:
+                break
+            self.wire.line.hear(within_s=TELLS_WITHIN_S / 8)
+            self._note_events()
+            fired = {firing.index for firing in self.facts.fired}
+
+
+def _hear(line: Line) -> None:
+    while line.hear():
+        pass

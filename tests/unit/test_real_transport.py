@@ -1,0 +1,150 @@
+"""A real transport in ids, plans and requests: what is planned, who is told what, and what a target has to say."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from observations import an_observation, judged
+
+from chaos.actions import BY_WORD, ActionError, told
+from chaos.arming import plan_text
+from chaos.caseid import format_case, parse_case, parse_fault
+from chaos.catalog import BY_NAME, SITES, By
+from chaos.errors import UsageError
+from chaos.model import Case, Expectation, Fault, Grade, Hits, Outcome, Site, Variant, Verdict
+from chaos.plan import Profile, plan, transport_cases
+from chaos.prepare import Timing, request_for, warmed
+from chaos.runner.network import Step, script_of
+from chaos.target import Target
+from chaos.typed import case_of
+
+BASE = Case("scheduler", "threading", 2, (), "rabbit")
+TARGET = Target("t", "t.sh", ("--url", "{transport_url}"), config="url = {transport_url}\n", transport_url="fake://u:{quoted.x}@h",
+                real_config="wait = 9\n")
+ONE_SITE = (Site("service.start", "worker.0", 1, 0.1),)
+REAL = [site for site in SITES if site.by is not By.AGENT]
+
+
+def a_variant(transport: str | None) -> Variant:
+    base = dataclasses.replace(BASE, transport=transport)
+    return Variant(judged(base, an_observation(), Verdict(Outcome.STARTED, Grade.PASS)), ONE_SITE)
+
+
+def sites(cases: tuple[Case, ...]) -> list[str]:
+    return [case.faults[0].site for case in cases]
+
+
+# --- the plan ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_variant_on_a_real_transport_has_more_than_forty_cases_each_once() -> None:
+    cases = plan(a_variant("rabbit"), Profile.DEFAULT)
+    assert len(cases) == len(set(cases)) > 40
+    for case in cases:
+        assert case.transport == "rabbit"
+        assert parse_case(format_case(case), sites=BY_NAME, actions=BY_WORD) == case
+        told(case.faults[0])
+
+
+def test_every_site_of_a_real_transport_is_planned_there_and_none_elsewhere() -> None:
+    names = {site.name for site in REAL}
+    assert names <= set(sites(plan(a_variant("rabbit"), Profile.DEFAULT)))
+    assert not names & set(sites(plan(a_variant(None), Profile.FULL)))
+
+
+def test_what_breaks_the_node_comes_last_and_only_where_the_node_is_ours() -> None:
+    ours = [BY_NAME[site].by is By.NODE for site in sites(transport_cases(BASE, Profile.DEFAULT))]
+    assert ours == sorted(ours) and any(ours)
+    assert not any(site.startswith("broker.") for site in sites(transport_cases(BASE, Profile.DEFAULT, is_ours=False)))
+
+
+def test_the_usual_sites_are_planned_on_a_real_transport_in_a_thorough_profile_only() -> None:
+    assert "service.start" not in sites(plan(a_variant("rabbit"), Profile.DEFAULT))
+    assert "service.start" in sites(plan(a_variant("rabbit"), Profile.FULL))
+    assert "service.start" in sites(plan(a_variant(None), Profile.DEFAULT))
+
+
+# --- what can be typed ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [
+    "amqp.connect=crash", "amqp.connect=latency", "amqp.connect@worker=refuse", "amqp.connect=latency:soon",
+    "amqp.connect=latency:0", "amqp.connect=refuse:1", "amqp.connect=latency:1:2", "amqp.connect#2=refuse",
+    "broker.ready=restart", "broker.declare#2=crash", "tls.certificate=denied", "rpc.connect=half_open",
+    "service.start=expired", "amqp.peer=refuse"])
+def test_a_fault_that_a_real_transport_does_not_have_is_an_error(text: str) -> None:
+    if text == "amqp.connect=latency":
+        assert told(parse_fault(text)) == ("", ())
+        return
+    with pytest.raises(ActionError):
+        told(parse_fault(text))
+
+
+def test_a_fault_of_the_wire_in_a_case_without_one_names_the_case_that_would_be_right() -> None:
+    assert case_of("scheduler/threading/w2-rabbit/amqp.connect=refuse").transport == "rabbit"
+    with pytest.raises(UsageError, match=r"w2-rabbit/amqp[.]connect=refuse would be right"):
+        case_of("scheduler/threading/w2/amqp.connect=refuse")
+    with pytest.raises(UsageError, match="'kafka' is no transport"):
+        case_of("scheduler/threading/w2-kafka/none")
+
+
+# --- the request -----------------------------------------------------------------------------------------------------------
+
+
+def request(*faults: Fault, transport: str | None = "rabbit", target: Target = TARGET):  # type: ignore[no-untyped-def]
+    return request_for(target, dataclasses.replace(BASE, faults=faults, transport=transport), Timing(), Expectation())
+
+
+def test_the_url_of_a_target_is_its_own_where_no_transport_is_asked_for() -> None:
+    asked = request(transport=None)
+    assert asked.config.startswith("url = fake://u:") and "{" not in asked.config
+    assert len(asked.secrets) == 1
+    assert "wait" not in asked.config
+
+
+def test_the_url_is_left_to_the_supervisor_on_a_real_transport() -> None:
+    asked = request()
+    assert asked.config == "url = {transport_url}\nwait = 9\n"
+    assert "{transport_url}" in asked.argv
+    assert warmed(asked, asked, dataclasses.replace(a_variant("rabbit").warm, because="", ahead="x")).cold_because
+
+
+def test_the_agent_is_told_nothing_of_what_happens_on_the_wire_and_the_other_faults_keep_their_number() -> None:
+    text = plan_text("a case", (Fault("amqp.connect", "refuse"), Fault("service.start", "stall")))
+    assert "refuse" not in text
+    assert "fault\t1\tservice.start" in text
+
+
+def test_only_what_breaks_the_node_must_be_alone() -> None:
+    assert request(Fault("broker.ready", "crash")).alone
+    assert not request(Fault("amqp.connect", "refuse")).alone
+
+
+def test_a_target_that_cannot_be_told_where_its_broker_is_cannot_be_started_on_one() -> None:
+    TARGET.must_take_transport("rabbit")
+    with pytest.raises(UsageError, match="would be right"):
+        Target("t", "t.sh").must_take_transport("rabbit")
+
+
+# --- what is done to the node ----------------------------------------------------------------------------------------------
+
+
+def done(action: str, hits: Hits, site: str = "broker.declare") -> list[str]:
+    return [step.what or step.do for step in script_of(0, Fault(site, action, (), None, hits))]
+
+
+def test_nobody_gets_past_the_moment_before_the_node_is_broken() -> None:
+    assert done("crash", Hits()) == ["refuse", "crash", "release"]
+    assert done("halt", Hits(), "broker.ready") == ["refuse", "stop"]
+
+
+def test_a_transient_fault_of_the_node_ends() -> None:
+    assert done("pause", Hits(1, 1)) == ["pause", "release", "wait", "resume"]
+    assert done("crash", Hits(1, 1)) == ["refuse", "crash", "release", "wait", "start", "accept"]
+    assert done("restart", Hits(1, 1)) == ["refuse", "restart", "release", "accept"]
+
+
+def test_the_fault_has_happened_when_the_node_has_done_it() -> None:
+    assert [step.index for step in script_of(3, Fault("broker.ready", "alarm")) if step.index >= 0] == [3]
+    assert script_of(3, Fault("broker.ready", "alarm")) == [Step("ask", "alarm", index=3)]
