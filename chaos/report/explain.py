@@ -46,6 +46,7 @@ def story(judged: Judged, *, width: int = WIDTH) -> list[str]:
         _section("left behind", left_behind(seen), width, hang=4),
         _section(log_title(seen), log_excerpt(seen), width, hang=6),
         _section(*_proof(seen), width, hang=4),
+        _section("not proven to hang: what could still have happened", _still_possible(seen), width, hang=4),
         _section("stacks", _middle_cut(clean_lines(seen.stacks), STACK_LINES, 0), width, hang=8),
     ]
     beside = [] if judged.beside is None else _beside(judged.beside, width)
@@ -62,6 +63,10 @@ def _beside(seen: Observation, width: int) -> list[str]:
 def started_as(seen: Observation) -> list[str]:
     """Whether it was started warm or cold, and why cold, where that was asked of the runner."""
     return [one_line(f"started {seen.started_as}")] if seen.started_as else []
+
+
+def _still_possible(seen: Observation) -> list[str]:
+    return [one_line(line) for line in seen.still_possible]
 
 
 def _proof(seen: Observation) -> tuple[str, list[str]]:

@@ -23,6 +23,14 @@ def test_the_story_begins_with_the_verdict_and_ends_with_the_command() -> None:
     assert lines[-1] == f"chaos repro {CASE_ID} -- --config-file x"
 
 
+def test_where_nothing_was_proven_it_says_what_could_still_have_happened() -> None:
+    hang = a_hang(CASE_ID)
+    title = "not proven to hang: what could still have happened"
+    told = explain(replace(hang, seen=replace(hang.seen, still_possible=("worker.0 (pid 5) retries, next in 0.5 s",))))
+    assert f"{title}\n  worker.0 (pid 5) retries, next in 0.5 s" in told
+    assert title not in explain(hang)
+
+
 def test_every_broken_promise_is_told_with_its_reason() -> None:
     text = explain(a_hang(CASE_ID))
     assert "  ends: it still ran 10.0 s after the fault" in text
