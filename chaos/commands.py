@@ -128,14 +128,14 @@ def _on_real(target: Target, asked: Options) -> Iterator[Case]:
                 yield case
 
 
-def writable(out: Path) -> Path:
-    """``--out``, made if need be and tried with a real file. Raises UsageError before anything is run."""
+def writable(out: Path, option: str = "--out") -> Path:
+    """``--out`` (or another folder), made if need be and tried with a real file. Raises UsageError before anything is run."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             return out
     except OSError as error:
-        raise UsageError(f"--out {out}: {error.strerror or error}; a folder that can be written to would be right") \
+        raise UsageError(f"{option} {out}: {error.strerror or error}; a folder that can be written to would be right") \
             from None
 
 
@@ -191,6 +191,7 @@ def do_sweep(options: Namespace) -> Status:
     if _is_missing(options, _on_real(target, asked)):
         return Status.INCONCLUSIVE
     out = writable(options.out)
+    _check_history(options.history)
     began = time.monotonic()
     told = Gathering()
     both: tuple[Consumer, ...] = (Withheld(out, target, told, options.history),
@@ -418,6 +419,15 @@ def _in_format(word: str, value: T, text: Callable[[T], str], markdown: Callable
     return json.dumps(data(value), indent=1) if word == "json" else (markdown if word == "markdown" else text)(value)
 
 
+def _check_history(folder: Path | None) -> None:
+    """Before anything is run: a night that cannot be read, or a folder that cannot be written to, is found in time."""
+    if folder is not None:
+        try:
+            nights(writable(folder, "--history"), "")
+        except (OSError, ValueError) as error:
+            raise UsageError(f"--history {folder}: {error}") from None
+
+
 def _say_trend(folder: Path | None, results: Results | None, stream: TextIO | None = None) -> None:
     """Keep this night, and tell how it went from night to night."""
     if folder is None or results is None:
@@ -433,6 +443,7 @@ def _say_trend(folder: Path | None, results: Results | None, stream: TextIO | No
 def do_merge(options: Namespace) -> Status:
     paths = [path / "report.json" if path.is_dir() else path for path in options.reports]
     out, told = writable(options.out), Gathering()
+    _check_history(options.history)
     if any(path.resolve().parent == out.resolve() for path in paths):
         raise UsageError(f"--out {out} is where one of the reports lies; another folder would be right")
     try:

@@ -7,7 +7,7 @@ its turn. So memory does not grow with logs, and a report is never made of anyth
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -71,8 +71,7 @@ class Files:
         with contextlib.ExitStack() as stack:
             for name, render in reversed(list(self._formats.items())):
                 if render is html_parts and self._history is not None:
-                    bad = [line.case_id for line in results.cases if line.grade is not Grade.PASS]
-                    render = partial(html_parts, past=nights(self._history, results.started.target, bad))
+                    render = partial(_with_past, self._history)
                 stack.callback(write_atomically, self._out / name, render(results, self, self._suffix))
 
     def feed(self, event: Event) -> None:
@@ -107,3 +106,9 @@ class Files:
         later = self._journal.read(self._second[line.case_id])
         assert isinstance(later, CaseRejudged)
         return later.verdict
+
+
+def _with_past(history: Path, results: Results, evidence: Evidence, suffix: str) -> Iterator[str]:
+    """The page with the nights before it. Read when it is its turn: an error there is the page's, and no other file's."""
+    bad = [line.case_id for line in results.cases if line.grade is not Grade.PASS]
+    yield from html_parts(results, evidence, suffix, nights(history, results.started.target, bad))

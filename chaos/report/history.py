@@ -60,7 +60,7 @@ def nights(folder: Path, target: str, wanted: Collection[str] = ()) -> tuple[Nig
 
 
 def _files(folder: Path) -> Sequence[Path]:
-    return sorted(folder.glob("*.ndjson")) if folder.is_dir() else []
+    return sorted(folder.glob("[0-9]*.ndjson")) if folder.is_dir() else []
 
 
 def _night(path: Path, wanted: Collection[str]) -> Night:

@@ -67,6 +67,7 @@ class Letter:
     grade: str
     title: str
     anchor: str
+    time: str = ""
     tags: Tags | None = None
 
 
@@ -298,7 +299,7 @@ class Page:
             return Letter(mark.letter, "none", f"{variation.label}: {MEANINGS[mark.letter]}", "")
         more = f" (the worst of {mark.count} cases)" if mark.count > 1 else ""
         title = f"{line.case_id}: {line.outcome}, {ended(line.ending, line.elapsed_s)}{more}"
-        return Letter(mark.letter, line.grade.value, title, self._link(line), tags_of(line))
+        return Letter(mark.letter, line.grade.value, title, self._link(line), f"{line.elapsed_s:.1f}", tags_of(line))
 
     def _link(self, line: Line) -> str:
         return anchor(line.case) if line.case_id in self.full else ""

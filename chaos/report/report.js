@@ -7,11 +7,14 @@
   const shown = document.getElementById("shown");
   const rows = items.filter((item) => item.matches("#all-cases tr"));
 
+  let filtered = false;
+
   const wanted = () => selects.filter((one) => one.value).map((one) => [one.name, one.value]);
   const has = (item, [name, value]) => (item.dataset[name] || "").split(" ").includes(value);
 
   function apply() {
     const asked = wanted();
+    filtered = asked.length > 0;
     let count = 0;
     for (const item of items) {
       const fits = asked.every((each) => has(item, each));
@@ -48,7 +51,7 @@
       const value = words.get(one.name) || "";
       one.value = [...one.options].some((option) => option.value === value) ? value : "";
     }
-    apply();
+    if (filtered || wanted().length) apply();     // thousands of things, and at first nothing is asked
     if (words.get("at")) go(words.get("at"));
   }
 

@@ -302,6 +302,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check("scheduler/eventlet/w2/pipe.create@worker#1=stall", 75),),
     ),
     Safeguard(
+        "a worker does not take the reports that are for its parent",
+        "startup.py",
+        "            if os.getpid() != self._pid:  # under eventlet",
+        "            if False:  # under eventlet",
+        (Check("scheduler/eventlet/w2/hub.create@worker#1=stall", 75, r"do not serve: worker \d \(pid \d+\)$"),),
+    ),
+    Safeguard(
         "a worker that fails before it is on its own does not use its parent's log",
         "startup.py",
         'self._lifeline.fail(Failure("fork", status_of(error), f"fork: {in_one_line(error)}"))',

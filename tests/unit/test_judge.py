@@ -28,7 +28,7 @@ from observations import (
     judged,
 )
 
-from chaos.judge import ACCEPTABLE, judge, judge_pair, judge_pairs, pair_key
+from chaos.judge import ACCEPTABLE, for_pair, judge, judge_pair, judge_pairs, pair_key
 from chaos.model import (
     Broken,
     Case,
@@ -303,6 +303,9 @@ def test_a_thread_of_a_parent_that_serves_is_not_compared_with_one_of_a_parent_t
     in_service = replace(fault, site="service.create")
     both = half("eventlet", serving, in_service), half("threading", launching, in_service)
     assert judge_pair(*both) != both
+    for two in (pair, both):    # what a twin is kept as while it waits must say the same
+        light = judge_pair(for_pair(two[0]), for_pair(two[1]))
+        assert [one.verdict for one in light] == [one.verdict for one in judge_pair(*two)]
 
 
 def test_a_whole_sweep_is_judged_in_pairs_and_keeps_its_order() -> None:

@@ -131,6 +131,24 @@ def test_a_night_that_cannot_be_read_is_told_and_not_left_out(tmp_path: Path) ->
         nights(tmp_path, "t")
 
 
+def test_a_history_that_cannot_be_used_is_told_before_anything_is_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "2026-11-22.ndjson").write_text("{}\n")
+    assert cli.main(["sweep", "--out", str(tmp_path / "out"), "--history", str(tmp_path)]) == 64
+    assert "2026-11-22.ndjson is not a night" in capsys.readouterr().err
+    assert cli.main(["sweep", "--out", str(tmp_path / "out"), "--history", str(tmp_path / "2026-11-22.ndjson")]) == 64
+    assert "--history" in capsys.readouterr().err
+
+
+def test_a_night_that_spoils_while_a_sweep_runs_costs_the_page_and_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-22.ndjson").write_text("{}\n")
+    with pytest.raises(ValueError, match="is not a night"):
+        feed_all(Files(tmp_path / "out", history=tmp_path), finished(IDS[:1]))
+    assert len(list(read_cases(tmp_path / "out" / "report.json"))) == 1
+    assert (tmp_path / "out" / "junit.xml").exists()
+
+
 def test_compare_keeps_the_night_and_tells_the_trend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, ids in (("old", IDS[:2]), ("new", IDS[:6])):
         feed_all(Files(tmp_path / name), finished(ids))

@@ -35,7 +35,7 @@ from chaos.report.files import FORMATS, Files
 from chaos.report.journal import Journal, read_journal
 from chaos.report.jsonfile import read_cases, read_events
 from chaos.report.junit import junit_lines
-from chaos.report.results import Gathering, line_of
+from chaos.report.results import Gathering, by_grade, line_of
 
 CASE_ID = "scheduler/threading/w2/service.start@worker.1#1..3=raise:RuntimeError"
 HANG_ID = "scheduler/eventlet/w1-rabbit/service.start=stall+rpc.connect=refuse"
@@ -120,6 +120,42 @@ def test_a_new_journal_does_not_mix_with_an_older_one(tmp_path: Path, sweep: lis
     feed_all(Journal(tmp_path / "j"), sweep)
     feed_all(Journal(tmp_path / "j"), sweep[:2])
     assert list(read_journal(tmp_path / "j")) == sweep[:2]
+
+
+def test_every_file_says_the_last_verdict(tmp_path: Path) -> None:
+    early = judged(CASE_ID)
+    late = Verdict(Outcome.CLEAN_EXIT, Grade.FAIL, (Broken("same-on-both-backends", "eventlet started"),))
+    feed_all(Files(tmp_path), [*a_sweep([early]), CaseRejudged(early.case, late)])
+    failure = next(ET.parse(tmp_path / "junit.xml").iter("failure"))
+    assert "same-on-both-backends: eventlet started" in (failure.text or "")
+    page = (tmp_path / "report.html").read_text()
+    assert "<b>same-on-both-backends</b>: eventlet started" in page
+    assert [one.verdict for one in read_cases(tmp_path / "report.json")] == [late]
+
+
+def test_the_counts_that_are_kept_are_those_that_counting_gives() -> None:
+    told = Gathering()
+    early = judged(CASE_ID)
+    late = Verdict(Outcome.CLEAN_EXIT, Grade.FAIL, (Broken("same-on-both-backends", "x"),))
+    for event in [*a_sweep([early, a_hang(HANG_ID)]), CaseRejudged(early.case, late), CaseRejudged(early.case, late)]:
+        told.feed(event)
+    results = told.results()
+    assert results is not None
+    assert told.grades == by_grade(results.cases) == {**dict.fromkeys(Grade, 0), Grade.FAIL: 2}
+
+
+def test_a_case_that_the_disk_had_no_room_for_is_in_no_report(tmp_path: Path) -> None:
+    first, second = judged(CASE_ID), a_hang(HANG_ID, LONG_LINE)
+    told = a_sweep([first, second])
+    with Files(tmp_path) as files:
+        for event in told:
+            if isinstance(event, CaseFinished) and event.judged is second:
+                with a_disk_that_is_full_after(50_000), pytest.raises(OSError, match="File too large"):
+                    files.feed(event)
+            else:
+                files.feed(event)
+    assert list(read_cases(tmp_path / "report.json")) == [first]
+    assert json.loads((tmp_path / "report.json").read_text())["summary"]["cases_not_run"] == [HANG_ID]
 
 
 def test_what_was_written_can_be_read_again_by_its_place_however_long_it_is(tmp_path: Path) -> None:
