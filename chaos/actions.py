@@ -194,6 +194,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("preload", "the modules that patching comes too late for (threading, ssl) are imported first", False,
            _does("preload")),
     Action("twice", "the standard library is patched twice", False, _does("twice")),
+    Action("two_addresses", "this machine's name has two addresses, and nobody listens on the first", False,
+           _does("two_addresses")),
     Action("unquoted", "passwords stand in their URLs as they are, not quoted", False, _noted),
     Action("missing", "the file is not there", True, _noted),
     Action("unreadable", "the file may not be read", True, _noted),

@@ -23,6 +23,7 @@ class Area(enum.StrEnum):
     SERVICE = "service creation"
     RPC = "rpc transport"
     SPAWN = "spawning"
+    BROKER = "the wire and the broker"
     SETUP = "configuration and logging"
     SYSTEM = "operating system"
 
@@ -160,7 +161,8 @@ THOROUGH: tuple[SiteDoc, ...] = (
     _more("workers.count", Area.SYSTEM, "the number of workers as it was asked for: none, too many, a word", (), (),
           "stays-in-bounds", ("set",)),
     _more("dns.resolve", Area.SYSTEM, "a name is resolved (socket.getaddrinfo)", (Place("socket", "getaddrinfo"),),
-          (Error("socket.gaierror", None, "Temporary failure in name resolution"), TIMED_OUT), "ends"),
+          (Error("socket.gaierror", None, "Temporary failure in name resolution"), TIMED_OUT), "ends",
+          (*BROKEN, "two_addresses")),
     _more("socket.create", Area.SYSTEM, "a socket is made", (Place("socket", "socket.__init__", "method"),),
           (NO_FILES, Error("OSError", errno.ENOBUFS, "No buffer space available")), "cause"),
     _more("pipe.create", Area.SYSTEM, "a pipe is made (os.pipe)", (Place("os", "pipe"),), (NO_FILES,), "cause"),
@@ -245,11 +247,11 @@ BREAKS_NODE = ("crash", "halt", "pause", "restart", "alarm")
 
 
 def _wire(name: str, doc: str, actions: tuple[str, ...] = WORDS, promise: str = "ends") -> SiteDoc:
-    return SiteDoc(name, Area.RPC, doc, (), (), promise, actions, by=By.WIRE)
+    return SiteDoc(name, Area.BROKER, doc, (), (), promise, actions, by=By.WIRE)
 
 
 def _node(name: str, doc: str, promise: str) -> SiteDoc:
-    return SiteDoc(name, Area.RPC, doc, (), (), promise, BREAKS_NODE, by=By.NODE)
+    return SiteDoc(name, Area.BROKER, doc, (), (), promise, BREAKS_NODE, by=By.NODE)
 
 
 REAL: tuple[SiteDoc, ...] = (

@@ -65,7 +65,7 @@ class Hits:
 
 
 LASTING = frozenset({"limit", "close", "fill", "full", "jump", "missing", "unreadable", "malformed", "set", "unquoted",
-                     "absent", "gone", "preload", "twice"})
+                     "absent", "gone", "preload", "twice", "two_addresses"})
 """Actions that change what a whole process lives in, and for good: a limit is never lifted again. Not ``stall``: the
 thread is lost, but the next one that comes by (in a worker that was born again) passes."""
 
@@ -248,6 +248,8 @@ class Limits:
     boot_s: float = 30.0
     orphan_s: float = 3.0
     """How long processes may take to notice that their launcher is gone before they count as left over."""
+    wait_s: float = 0.0
+    """How much of ``deadline_s`` it has only for waiting for its broker, which it has to say."""
 
 
 @dataclass(frozen=True, slots=True)

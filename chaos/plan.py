@@ -125,7 +125,7 @@ ON_THE_WIRE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
     ("amqp.consume", "half_open", (), PERSISTENT), ("amqp.consume", "down", (), ONCE),
     *_BAD_PEERS, ("amqp.hosts", "first_dead", (), PERSISTENT), *_BAD_TLS,
     ("dns.resolve", "raise", ("socket.gaierror",), PERSISTENT), ("dns.resolve", "raise", ("socket.gaierror",), ONCE),
-    ("dns.resolve", "delay", ("0.3",), PERSISTENT))
+    ("dns.resolve", "delay", ("0.3",), PERSISTENT), ("dns.resolve", "two_addresses", (), PERSISTENT))
 """What is tried in every variant on a real transport: site, action, arguments, connections. None of it needs a hit of the
 good start: whoever serves on such a transport comes by all of these places."""
 ON_THE_NODE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (

@@ -65,7 +65,7 @@ def _guard_s(deadline_s: float | None) -> float:
     from chaos.target import entries
 
     try:
-        every = [Timing(deadline_s).limits(target, None) for target in entries().values()]
+        every = [Timing(deadline_s).limits(target, None, wait_s=target.broker_wait_s) for target in entries().values()]
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     return GUARD_STARTS * max(one.boot_s + one.deadline_s + one.grace_s + one.orphan_s + SPARE_S for one in every)

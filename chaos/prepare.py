@@ -49,11 +49,12 @@ class Timing:
     grace_s: float = 8.0
     boot_s: float | None = None
 
-    def limits(self, target: Target, expected: Expectation | None) -> Limits:
-        deadline = self.deadline_s or target.deadline_s or 10.0
+    def limits(self, target: Target, expected: Expectation | None, *, wait_s: float = 0.0) -> Limits:
+        """``wait_s``: how much longer the case lets it wait for its broker."""
+        deadline = (self.deadline_s or target.deadline_s or 10.0) + wait_s
         if expected is None:
-            return Limits(deadline, self.grace_s, self.boot_s or max(BASELINE_BOOT_S, deadline))
-        return Limits(deadline, self.grace_s, deadline + READY_FACTOR * (expected.ready_after_s or 1.0))
+            return Limits(deadline, self.grace_s, self.boot_s or max(BASELINE_BOOT_S, deadline), wait_s=wait_s)
+        return Limits(deadline, self.grace_s, deadline + READY_FACTOR * (expected.ready_after_s or 1.0), wait_s=wait_s)
 
 
 def request_for(target: Target, case: Case, timing: Timing, expected: Expectation | None, *,
@@ -77,7 +78,8 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
                    plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns),
                    places=places_text(case.faults, thorough=thorough), learns=learns,
-                   limits=timing.limits(target, expected), expected=expected)
+                   limits=timing.limits(target, expected, wait_s=target.broker_wait_s if case.transport else 0.0),
+                   expected=expected)
 
 
 def _is_nodes(fault: Fault) -> bool:

@@ -6,6 +6,7 @@ fired. ``because`` is one sentence with the evidence in it: what an operator wou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from operator import itemgetter
 from typing import assert_never
@@ -52,13 +53,16 @@ _SHOWN = 4
 
 
 def ends(case: Case, seen: Observation) -> Broken | None:
-    """Broken by a launcher that still runs at the deadline and does not serve, whatever it is doing meanwhile.
+    """Broken by a launcher that still runs at the deadline and does not serve, whatever it is doing meanwhile; and by one
+    that uses the time that it has for waiting for its broker, and does not say what it waits for.
 
     Not by one that serves, nor by one that serves and only forgot READY=1 (``ready-means-ready``), nor by one that was
     told to stop and does not (``stops-when-told``): each defect is said once.
     """
-    if _serves(seen) or not isinstance(seen.ending, StillRunning) or stops_when_told(case, seen):
+    if _serves(seen) or stops_when_told(case, seen):
         return None
+    if not isinstance(seen.ending, StillRunning):
+        return _waited_in_silence(seen)
     after = f"still running {seconds(seen.ending.after_s)} after exec and not serving"
     proven = f"; {_proven(seen.proof)}" if seen.proof is not None else ""
     return Broken("ends", f"{after}: {_doing(case, seen)}{_first_firing(case, seen)}{proven}")
@@ -272,6 +276,19 @@ _GENERAL_SITES = ("thread.", "greenthread.", "executor.", "timer.", "process.")
 
 
 # --- readings ----------------------------------------------------------------------------------------------------
+
+_WAITS = re.compile(r"\bwaiting for\b|\bretry|trying again|not serving after|was not reached", re.IGNORECASE)
+"""How a log says that something is waited for, or was."""
+
+
+def _waited_in_silence(seen: Observation) -> Broken | None:
+    if not seen.limits.wait_s or not seen.fired or _WAITS.search(seen.output):
+        return None
+    waited_s, usual_s = seen.elapsed_s - seen.fired[0].at_s, seen.limits.deadline_s - seen.limits.wait_s
+    if waited_s <= usual_s:
+        return None
+    return Broken("ends", f"it ended {seconds(waited_s)} after the fault: more than {seconds(usual_s)} it has only for "
+                          "waiting for its broker, and its log does not say that it waits")
 
 
 def _serves(seen: Observation) -> bool:

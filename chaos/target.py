@@ -56,7 +56,8 @@ class Target:
     ``{transport_url}`` in args, env values and ``config`` stands for ``transport_url``, or on a real transport for the URL
     that leads to its broker. ``config`` is the text of a configuration file that each run gets of its own, with
     ``{secret.NAME}`` and ``{quoted.NAME}`` for canaries (see ``secrets``) and ``{config}`` in args for its path;
-    ``real_config`` is added to it on a real transport. ``backends`` is ``("-",)`` and
+    ``real_config`` is added to it on a real transport. ``broker_wait_s``: how much longer than others it may wait there, for
+    a broker that is absent, if it says so. ``backends`` is ``("-",)`` and
     ``workers`` ``(1,)`` for a target that says nothing of them.
     """
 
@@ -73,6 +74,7 @@ class Target:
     package: str = ""
     transport_url: str = ""
     real_config: str = ""
+    broker_wait_s: float = 0.0
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
@@ -169,7 +171,7 @@ def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
                   tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
                   entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""),
                   package=entry.get("package", ""), transport_url=entry.get("transport_url", ""),
-                  real_config=entry.get("real_config", ""))
+                  real_config=entry.get("real_config", ""), broker_wait_s=float(entry.get("broker_wait_s", 0.0)))
 
 
 def _is_text(value: object) -> bool:
@@ -199,6 +201,7 @@ ENTRY: dict[str, tuple[Callable[[Any], bool], str]] = {
     "config": (_is_text, "the text of a configuration file"),
     "package": (_is_text, "the name of the package whose calls into others the exhaustive loop fails"),
     "transport_url": (_is_text, 'a transport URL such as "fake://", which {transport_url} stands for by default'),
+    "broker_wait_s": (lambda value: _is_count(value) or (isinstance(value, float) and value > 0), "seconds above 0"),
     "real_config": (_is_text, "text that is added to config on a real transport, where waiting takes longer"),
 }
 """The keys of an entry: what is right for each, as a rule and in words."""

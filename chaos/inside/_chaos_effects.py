@@ -187,6 +187,21 @@ def _jump(token, seconds):
     time.time = chaos_time
 
 
+def _two_addresses(token):
+    """From now on this machine's name has another address, which comes first and on which nobody listens: what a name has
+    that is served by two machines of which one is gone. Below ``socket.getaddrinfo``, so that eventlet's goes by it too."""
+    import _socket
+    real = _socket.getaddrinfo
+    if real.__module__ == __name__:
+        return
+
+    def getaddrinfo(*args, **kwargs):
+        found = real(*args, **kwargs)
+        dead = [(*entry[:4], ("127.0.0.2", *entry[4][1:])) for entry in found if entry[4][0] == "127.0.0.1"]
+        return dead + found
+    _socket.getaddrinfo = getaddrinfo
+
+
 ACTIONS = {
     "signal": _signal,
     "limit": _limit,
@@ -196,6 +211,7 @@ ACTIONS = {
     "full": _full,
     "preload": _preload,
     "twice": _twice,
+    "two_addresses": _two_addresses,
     "jump": _jump,
     "raise": _raise,
     "return": _return,

@@ -37,6 +37,8 @@ DOWN_FOR_S = 1.0
 """How long a transient fault of the node lasts."""
 AFTERWARDS_S = 1.0
 """How long a target that serves is watched once its broker has gone for good, before it is told to stop."""
+HEALS_WITHIN_S = 200.0
+"""A node that was killed boots, on a busy machine in half a minute."""
 CALL_WITHIN_S = 0.3
 CALL_AGAIN_S = 0.1
 TELLS_WITHIN_S = 0.2
@@ -131,19 +133,22 @@ class Attached:
 
     def _give_back(self) -> None:
         """The node as it was, without our virtual host. An answer that is under way comes first: the node does one thing
-        after the other, and what it was asked to do would undo the healing."""
+        after the other, and what it was asked to do would undo the healing. Nobody waits for the virtual host to go."""
         assert self.broker is not None
-        while self.asked is not None and self.broker.answer(self.asked) is None:
-            if not self.broker.hear(within_s=60.0):
-                break
-        state = self.broker.ask("state")["state"]
-        if state == "paused":
-            self.broker.ask("resume")
-        elif state != "running":
-            self.broker.ask("start", within_s=200.0)
         if self.touches_node:
-            self.broker.ask("calm")
-        self.broker.ask("drop", name=self.name)
+            self._heal(self.broker)
+        self.broker.begin("drop", name=self.name)
+
+    def _heal(self, broker: Line) -> None:
+        while self.asked is not None and broker.answer(self.asked) is None:
+            if not broker.hear(within_s=HEALS_WITHIN_S):
+                break
+        state = broker.ask("state")["state"]
+        if state == "paused":
+            broker.ask("resume")
+        elif state != "running":
+            broker.ask("start", within_s=HEALS_WITHIN_S)
+        broker.ask("calm")
 
     @property
     def touches_node(self) -> bool:
@@ -229,6 +234,8 @@ class Attached:
             for index, fault in self.faults.items():
                 if self._is_of(event, index, fault):
                     self._fire(index, event["at_s"], int(event["connection"]))
+                    if fault.action in REFUSING:
+                        self._refuse_for_good(index, fault)
                 elif event["event"] == "reached" and event["method"] == REACHED.get(fault.site):
                     self._reached(index, fault)
 
@@ -307,7 +314,14 @@ class Attached:
         self.asked = None
         if step.index >= 0:
             self._fire(step.index, answer["began_s"], 1)
+            if step.what in ENDS_NODE.values():
+                self._refuse_for_good(step.index, self.faults[step.index])
         return True
+
+    def _refuse_for_good(self, index: int, fault: Fault) -> None:
+        """Who tries again from now on meets the fault again."""
+        if fault.hits.last is None:
+            self.refusing.add(index)
 
     # -- serving ------------------------------------------------------------------------------------------------------
 

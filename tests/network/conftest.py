@@ -3,7 +3,6 @@ that a failure."""
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.errors import MissingPart
-from chaos.network.broker import Broker, find_parts, private_broker
+from chaos.network.broker import Broker
 from chaos.network.client import Caller, open_caller
 from chaos.network.wire import Wire, open_wire
 from network.echo import Echo
@@ -20,17 +18,10 @@ from processes import deadline as deadline
 
 
 @pytest.fixture(scope="session")
-def rabbit() -> Iterator[Broker]:
-    """One private broker for all tests of this session."""
-    try:
-        find_parts()
-    except MissingPart as missing:
-        if os.environ.get("CHAOS_REQUIRE_RABBIT") == "1":
-            pytest.fail(f"CHAOS_REQUIRE_RABBIT=1, and {missing}")
-        pytest.skip(f"not run without RabbitMQ: {missing}")
-    with private_broker() as broker:
-        yield broker
-        assert not _said(broker.folder), "the process of the broker has met no error that nobody was told"
+def rabbit(rabbit_broker: Broker) -> Iterator[Broker]:
+    """One private broker for all tests of this session, the launchers' own."""
+    yield rabbit_broker
+    assert not _said(rabbit_broker.folder), "the process of the broker has met no error that nobody was told"
 
 
 def _said(folder: str) -> str:

@@ -12,9 +12,10 @@ from chaos.arming import plan_text
 from chaos.caseid import format_case, parse_case, parse_fault
 from chaos.catalog import BY_NAME, SITES, By
 from chaos.errors import UsageError
-from chaos.model import Case, Expectation, Fault, Grade, Hits, Outcome, Site, Variant, Verdict
+from chaos.model import Case, Exited, Expectation, Fault, Firing, Grade, Hits, Limits, Outcome, Site, Variant, Verdict
 from chaos.plan import Profile, plan, transport_cases
 from chaos.prepare import Timing, request_for, warmed
+from chaos.promises import ends
 from chaos.runner.network import Step, script_of
 from chaos.target import Target
 from chaos.typed import case_of
@@ -83,7 +84,7 @@ def test_a_fault_that_a_real_transport_does_not_have_is_an_error(text: str) -> N
 
 def test_a_fault_of_the_wire_in_a_case_without_one_names_the_case_that_would_be_right() -> None:
     assert case_of("scheduler/threading/w2-rabbit/amqp.connect=refuse").transport == "rabbit"
-    with pytest.raises(UsageError, match=r"w2-rabbit/amqp[.]connect=refuse would be right"):
+    with pytest.raises(UsageError, match=r"w2-rabbit/amqp\.connect=refuse would be right"):
         case_of("scheduler/threading/w2/amqp.connect=refuse")
     with pytest.raises(UsageError, match="'kafka' is no transport"):
         case_of("scheduler/threading/w2-kafka/none")
@@ -125,6 +126,38 @@ def test_a_target_that_cannot_be_told_where_its_broker_is_cannot_be_started_on_o
     TARGET.must_take_transport("rabbit")
     with pytest.raises(UsageError, match="would be right"):
         Target("t", "t.sh").must_take_transport("rabbit")
+
+
+# --- waiting for a broker ------------------------------------------------------------------------------------------------
+
+REFUSED = Fault("amqp.connect", "refuse")
+
+
+def waited(output: str, elapsed_s: float = 16.0, **limits: float) -> str:
+    case = dataclasses.replace(BASE, faults=(REFUSED,))
+    seen = an_observation(
+        ending=Exited(75), elapsed_s=elapsed_s, served_s=None, ready_s=None, stop_sent_s=None, signals=(), output=output,
+        stopped_watching="ended", limits=Limits(**{"deadline_s": 18.0, "wait_s": 8.0, **limits}),
+        fired=(Firing(0.5, 0, "amqp.connect", "worker.0", 7, 1, "refuse"),))
+    broken = ends(case, seen)
+    return broken.because if broken else ""
+
+
+def test_who_uses_the_time_for_waiting_has_to_say_that_it_waits() -> None:
+    assert not waited("ERROR oslo: Connection failed: refused (retrying in 3.0 seconds)")
+    assert not waited("WARNING waiting for the broker at 127.0.0.1:5672, 20 s still")
+    assert "does not say that it waits" in waited("CRITICAL it failed")
+
+
+def test_who_ends_in_the_usual_time_or_has_no_other_need_not_say_so() -> None:
+    assert not waited("CRITICAL it failed", elapsed_s=9.0)
+    assert not waited("CRITICAL it failed", wait_s=0.0)
+
+
+def test_the_declared_wait_counts_on_a_real_transport_only() -> None:
+    target = dataclasses.replace(TARGET, broker_wait_s=5.0)
+    assert (request(target=target).limits.deadline_s, request(target=target).limits.wait_s) == (15.0, 5.0)
+    assert request(transport=None, target=target).limits.deadline_s == 10.0
 
 
 # --- what is done to the node ----------------------------------------------------------------------------------------------

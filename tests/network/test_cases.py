@@ -1,0 +1,110 @@
+"""Cases on a real broker, from the start to the verdict: what fires, who is told, and what is left of the companions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chaos.fixtures import Launcher
+from chaos.model import Grade, Outcome
+from chaos.network.broker import Broker
+from processes import Deadline, below, watched
+
+BACKENDS = ("eventlet", "threading")
+CHAOS = [sys.executable, "-m", "chaos"]
+NOWHERE = "/nonexistent/rabbitmq-server"
+
+
+@pytest.fixture
+def broker(rabbit_broker: Broker, deadline: Deadline) -> Broker:
+    return rabbit_broker
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_serving_is_proven_by_a_call_from_outside(broker: Broker, launcher: Launcher, backend: str) -> None:
+    run = launcher.start(backend=backend, workers=2, transport="rabbit")
+    run.assert_started()
+    seen = run.observation
+    assert {mile.role for mile in seen.milestones if mile.name == "answered"} == {"worker.0", "worker.1"}
+    assert broker.password not in repr(seen)
+    assert broker.count()["vhosts"] == 1, "the virtual host of the case is gone"
+
+
+def test_a_reset_while_a_queue_is_declared_is_survived_and_told_with_its_connection(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object]) -> None:
+    fault("amqp.declare#1=reset_peer")
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    run.assert_recovered()
+    assert [(firing.site, firing.role, firing.number) for firing in run.observation.fired] == [("amqp.declare", "parent", 1)]
+
+
+def test_a_refusal_fires_in_the_process_that_meets_it(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object]) -> None:
+    fault("amqp.connect=refuse")
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    run.assert_clean_exit()
+    assert {firing.role for firing in run.observation.fired} == {"worker.0"}
+
+
+@pytest.mark.parametrize("text", ["broker.declare=crash", "broker.ready#1=restart", "broker.connect=alarm"])
+def test_what_a_case_did_to_the_broker_is_undone(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str) -> None:
+    fault(text)
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    run.assert_passes()
+    assert broker.line.ask("state")["state"] == "running"
+    assert broker.count()["vhosts"] == 1
+
+
+@pytest.mark.chaos_target("naive")
+def test_a_launcher_that_is_ready_without_its_broker_and_tries_for_ever_is_found(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object]) -> None:
+    fault("amqp.connect=refuse")
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    assert (run.outcome, run.verdict) == (Outcome.RETRY_LOOP, Grade.FAIL)
+    assert {"ends", "ready-means-ready"} <= set(run.broken)
+
+
+def test_cases_that_need_a_broker_are_listed_where_there_is_none() -> None:
+    asked = [*CHAOS, "sweep", "--transport", "rabbit", "--backend", "threading", "--workers", "1", "--only", "*amqp.tune*"]
+    without = {**os.environ, "CHAOS_RABBITMQ_SERVER": NOWHERE}
+    listed = subprocess.run(asked, env=without, capture_output=True, text=True, check=False)
+    assert listed.returncode == 2
+    assert "not run: a private broker needs" in listed.stdout and NOWHERE in listed.stdout
+    assert "scheduler/threading/w1-rabbit/amqp.tune#1=reset_peer" in listed.stdout
+    required = subprocess.run([*asked, "--require-rabbit"], env=without, capture_output=True, text=True, check=False)
+    assert required.returncode == 69
+    assert NOWHERE in required.stderr
+
+
+def test_a_target_that_cannot_be_told_where_its_broker_is_is_a_usage_error() -> None:
+    refused = subprocess.run([*CHAOS, "sweep", "os:getpid", "--transport", "rabbit"], capture_output=True, text=True,
+                             check=False)
+    assert refused.returncode == 64
+    assert "{transport_url}" in refused.stderr
+
+
+def test_nothing_is_left_of_a_sweep_that_was_killed(broker: Broker) -> None:
+    deadline = Deadline(120.0)      # a broker's boot takes most of it on a busy machine
+    with subprocess.Popen([*CHAOS, "run", "scheduler/threading/w1-rabbit/amqp.connect=blackhole"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as chaos:
+        while not _is_whole(found := below(chaos.pid)):
+            deadline.left_s("a broker, its epmd and a launcher")
+        with watched(list(found)) as pidfds:
+            os.kill(chaos.pid, signal.SIGKILL)
+            deadline.gone(pidfds, "everything that the sweep had started")
+
+
+def _is_whole(found: list[int]) -> bool:
+    lines = []
+    for pid in found:
+        with contextlib.suppress(OSError):
+            lines.append(Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace"))
+    return all(any(word in line for line in lines) for word in ("beam", "epmd", "target.conf"))
