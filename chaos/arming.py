@@ -35,8 +35,8 @@ def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False
               learns: bool = False) -> str:
     """The agent's plan for one run: where the sites are, and what is to happen.
 
-    ``own``: the package whose calls into other packages are sites as
-    well; "" for none. ``learns``: what is imported is to be written down.
+    ``own``: the package whose calls into other packages are sites as well; "" for none. ``learns``: what is imported is to
+    be written down.
     """
     lines = [_line(("calls", own))] if own else []
     lines += [_line(("learn",))] if learns else []

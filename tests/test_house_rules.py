@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the only part that has processes
     "runner.request": {"model"},
     "runner.output": set(),
-    "runner.held": {"model"},
+    "runner.held": {"model", "runner.tree"},
     "runner.ending": {"runner.tree"},
     "runner.folder": {"runner.request"},
     "runner.zygote": {"runner.folder", "runner.request"},
@@ -55,9 +55,9 @@ MAY_IMPORT: dict[str, set[str]] = {
                        "runner.request"},
     "runner.stacks": {"runner.output", "runner.tree"},
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
-    "runner.supervise": {"model", "runner.facts", "runner.folder", "runner.held", "runner.launch", "runner.network",
-                         "runner.output", "runner.proof.prover", "runner.request", "runner.serving", "runner.stacks",
-                         "runner.tree", "runner.wire", "runner.zygote", "secrets"},
+    "runner.supervise": {"model", "runner.ending", "runner.facts", "runner.folder", "runner.held", "runner.launch",
+                         "runner.network", "runner.output", "runner.proof.prover", "runner.request", "runner.serving",
+                         "runner.stacks", "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # a real wire: companions, each a process of its own, and what their users have of them
@@ -73,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                          "network.words"},
     "network.wire": {"network.companion"},
     "network.node": set(),
-    "network.brokerhost": {"errors", "network.companion", "network.node", "network.serving", "runner.tree"},
+    "network.brokerhost": {"errors", "network.companion", "network.node", "network.serving", "runner.ending"},
     "network.broker": {"errors", "network.companion"},
     "network.prober": {"errors", "network.companion", "network.serving"},
     "network.client": {"network.companion"},
@@ -121,7 +121,7 @@ KILLS = {"os.kill", "os.killpg", "signal.pidfd_send_signal", ".kill", ".terminat
 MAY_KILL = {
     # What they have started themselves: a node, what is left below it, a companion that does not go, a call given up.
     "network.node": {"os.kill", ".kill"},
-    "network.brokerhost": {"os.kill", ".kill"},
+    "network.brokerhost": {".kill"},
     "network.companion": {".kill"},
     "network.prober": {"os.kill"},
     "runner.ending": {"os.kill"},

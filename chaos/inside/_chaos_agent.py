@@ -541,13 +541,17 @@ def _listen_to_signals():
     import atexit
     atexit.register(_stop_listening)        # the first to register is the last to run
     import faulthandler
-    for number, ask in ((STATE_SIGNAL, _ask_state), (PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)):
+    for number, ask in _questions():
         if _signal.getsignal(number) == 0:      # SIG_DFL: never take a signal that somebody else took first
             _signal.signal(number, ask)
     try:
         faulthandler.register(DUMP_SIGNAL, file=2, all_threads=True, chain=False)
     except (ValueError, OSError, RuntimeError):
         pass
+
+
+def _questions():
+    return (STATE_SIGNAL, _ask_state), (PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)
 
 
 def _ask_state(number, frame):
@@ -565,7 +569,7 @@ def _ask_state(number, frame):
 def _stop_listening():
     """An interpreter that ends gives its signals back their default, which is to die: a late question must not kill."""
     import _signal
-    for number, ask in ((STATE_SIGNAL, _ask_state), (PROBE_SIGNAL, _ask_probe), (STACKS_SIGNAL, _ask_stacks)):
+    for number, ask in _questions():
         if _signal.getsignal(number) is ask:
             _signal.signal(number, _signal.SIG_IGN)
 

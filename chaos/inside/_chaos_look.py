@@ -1,5 +1,4 @@
 """What the supervisor asks of a running process: does its RPC server answer, and where does everything stand? On demand."""
-import posix
 import sys
 
 import _chaos_agent as agent
@@ -65,12 +64,7 @@ def write_stacks(path, interrupted):
 
 
 def _write_whole(path, lines):
-    whole = ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
-    file = posix.open(path + ".part", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o666)
-    while whole:
-        whole = whole[posix.write(file, whole):]
-    posix.close(file)
-    posix.rename(path + ".part", path)
+    agent.write_whole(path, ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def write_state(path, interrupted, counters):

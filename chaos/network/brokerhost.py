@@ -6,7 +6,6 @@ It is the sub-reaper of all that a node starts, epmd included; the kernel kills 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
 import signal
@@ -16,16 +15,15 @@ from pathlib import Path
 
 from chaos.errors import UsageError
 from chaos.network.companion import Message
-from chaos.network.node import Node, NodeBroke, become_subreaper
+from chaos.network.node import Node, NodeBroke
 from chaos.network.serving import Serving, run_companion
-from chaos.runner import tree
+from chaos.runner import ending
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 EVENTS = "broker"
 """As ``broker.EVENTS``."""
 BOOT_TRIES = 3
 """A port that was free a moment ago may be taken by another process of the machine."""
-ALL_ENDED_WITHIN_S = 5.0
 ALARMS = ("memory", "disk")
 
 CRASH = ("rabbit_maintenance:suspend_all_client_listeners(), "
@@ -205,30 +203,14 @@ def _checked(name: str) -> str:
 
 async def serve(serving: Serving) -> None:
     """Until the owner is gone; then everything below this process is killed and reaped."""
-    become_subreaper()
+    ending.become_subreaper()
     host = Host(serving)
     try:
         await serving.run(host.handle)
     finally:
         if host.node is not None:
             host.node.end()
-        end_all_below()
-
-
-def end_all_below() -> None:
-    """A paused node too: SIGKILL needs no SIGCONT. Bounded."""
-    until = time.monotonic() + ALL_ENDED_WITHIN_S
-    while time.monotonic() < until:
-        below = tree.descendants(os.getpid())
-        if not below:
-            return
-        for one in below:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one.pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        time.sleep(0.002)
+        ending.end_all_below()      # a paused node too: SIGKILL needs no SIGCONT
 
 
 def main() -> None:

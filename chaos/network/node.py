@@ -24,7 +24,7 @@ BOOTS_WITHIN_S = 60.0
 ANSWERS_WITHIN_S = 20.0
 EPMD_WITHIN_S = 10.0
 MOST_KEPT = 200
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_PDEATHSIG = 1
 
 CONTROL = (
     'F = fun(G) -> case io:get_line("") of L when is_list(L) -> '
@@ -53,12 +53,6 @@ class NodeBroke(RuntimeError):
 
 
 libc = ctypes.CDLL(None, use_errno=True)
-
-
-def become_subreaper() -> None:
-    """Whatever the node leaves behind becomes a child of this process, and is found when it ends."""
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
 def die_with_parent() -> None:

@@ -1,8 +1,9 @@
-"""The end of everything below this process: killed and reaped, whatever it did to hide. Shared by host and supervisor."""
+"""The end of everything below this process: killed and reaped, whatever it did to hide. For host, supervisor and broker."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
@@ -11,6 +12,13 @@ from collections.abc import Callable, Container
 from chaos.runner import tree
 
 KILL_WITHIN_S = 5.0
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper() -> None:
+    """Orphans of the tree below become children of this process, however they hide (setsid, double fork, renamed)."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
 def end_all_below(spared: Container[int] = ()) -> None:

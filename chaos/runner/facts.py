@@ -236,11 +236,13 @@ class Facts:
         faults and come as far. Not children that met no fault: a launcher may fork as many helpers as it likes."""
         started = {mile.pid for mile in self.milestones if mile.name in ("service started", "answered")}
         dead = sorted((one for one in self.processes.values() if one.role.startswith("worker") and one.gone_s is not None),
-                      key=lambda one: one.gone_s or 0.0)
-        fates = [None if one.pid in started else self._fate(one.pid) for one in dead]
-        count = 0
-        while count < len(fates) and fates[-1 - count] is not None and fates[-1 - count] == fates[-1]:
-            count += 1
+                      key=lambda one: one.gone_s or 0.0, reverse=True)
+        count, last = 0, None
+        for one in dead:
+            fate = None if one.pid in started else self._fate(one.pid)
+            if fate is None or (count and fate != last):
+                break
+            count, last = count + 1, fate
         return count
 
     def _fate(self, pid: int) -> tuple[frozenset[str], frozenset[tuple[int, str]]] | None:

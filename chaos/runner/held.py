@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from chaos.model import Holding
+from chaos.runner.tree import read
 
 _PATH = re.compile(r"/[^\s:;,='\"]+")
 _PID_FILE = re.compile(r"(?:^|[._-])(?:pid|lock)$")
@@ -64,7 +65,7 @@ def _folder(path: str) -> str:
 
 def _bound() -> Iterator[tuple[str, str]]:
     """(inode, path) of every Unix socket that is bound to an absolute path."""
-    for line in _read("/proc/net/unix").splitlines()[1:]:
+    for line in read("/proc/net/unix").splitlines()[1:]:
         words = line.split(None, 7)
         if len(words) == 8 and words[7].startswith("/"):
             yield words[6], words[7]
@@ -78,7 +79,7 @@ def _inodes(pid: int) -> Iterator[str]:
 
 def _locks(pid: int) -> list[Holding]:
     """What ``pid`` has locked; a flock is inherited, and then stands with every process that shares it."""
-    files = {link for number, link in _descriptors(pid) if "\nlock:" in _read(f"/proc/{pid}/fdinfo/{number}")}
+    files = {link for number, link in _descriptors(pid) if "\nlock:" in read(f"/proc/{pid}/fdinfo/{number}")}
     return [Holding("lock", path, f"pid {pid}") for path in sorted(files)]
 
 
@@ -118,12 +119,4 @@ def _text(path: str) -> str:
         known = os.lstat(path)
     except OSError:
         return ""
-    return _read(path).partition("\n")[0].strip() if stat.S_ISREG(known.st_mode) and known.st_size < 64 else ""
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+    return read(path).partition("\n")[0].strip() if stat.S_ISREG(known.st_mode) and known.st_size < 64 else ""

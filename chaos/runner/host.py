@@ -25,7 +25,7 @@ from chaos.codec import from_data, to_data
 from chaos.runner import ending
 from chaos.runner.launch import CannotStart
 from chaos.runner.request import Request
-from chaos.runner.supervise import become_subreaper, supervise
+from chaos.runner.supervise import supervise
 from chaos.runner.zygote import NotWarm, Warden, WardenGone, Zygotes
 
 SPARE_S = 20.0
@@ -41,7 +41,7 @@ class Closed(Exception):
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    become_subreaper()
+    ending.become_subreaper()
     folder = sys.argv[1] if len(sys.argv) > 1 else ""
     host = Host()
     gc.freeze()         # what a forked supervisor does not collect it need not copy

@@ -361,13 +361,11 @@ class Attached:
 
     def last_words(self) -> None:
         """What fires while the target's connections close; for as long as a fault has not fired, and not for long."""
-        fired = {firing.index for firing in self.facts.fired}
         for _ in range(8):
-            if set(self.faults) <= fired:
+            if self.faults.keys() <= {firing.index for firing in self.facts.fired}:
                 break
             self.wire.line.hear(within_s=TELLS_WITHIN_S / 8)
             self._note_events()
-            fired = {firing.index for firing in self.facts.fired}
 
 
 def _hear(line: Line) -> None:

@@ -29,7 +29,7 @@ class Serving:
             return self._learns(len(serving), ready_s, now_s)
         if len(serving & facts.pids_at("answered")) < expected.answers:
             return False
-        if any(word.startswith("notify.") for word in self.request.given):  # it may speak, but we cannot hear it
+        if self._is_mute:
             return len(serving) >= expected.servers and now_s > self._last_s() + LEARN_NOTICE_S / 2
         if not expected.servers:
             return ready_s is not None and now_s >= ready_s + AT_ITS_WORD_S and self._stands(expected.standing)
@@ -41,15 +41,19 @@ class Serving:
         facts, expected = self.facts, self.expected
         if facts.told_to_stop:
             return {"parent", *(facts.roles.get(one.pid, "") for one in facts.alive)} - {""}
-        mute = any(word.startswith("notify.") for word in self.request.given)
         wanted = expected.servers if expected else self.request.case.workers
         if (expected is None or not wanted) and facts.ready_s is not None:
             return set()
-        if (expected is None or mute) and len(facts.serving()) >= wanted:
+        if (expected is None or self._is_mute) and len(facts.serving()) >= wanted:
             return set()
         there = {facts.roles.get(pid, "") for pid in facts.serving()}
-        missing = set(self.expected.serving_roles if self.expected else ()) - there
+        missing = set(expected.serving_roles if expected else ()) - there
         return missing or {"parent"}
+
+    @property
+    def _is_mute(self) -> bool:
+        """It may speak, but we cannot hear it."""
+        return any(word.startswith("notify.") for word in self.request.given)
 
     def _stands(self, wanted: Peak) -> bool:
         """Whether as many processes and threads are there as a good start always had. Idle pools are not: see _learns."""

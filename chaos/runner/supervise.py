@@ -7,7 +7,6 @@ observation before it is killed.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import os
 import selectors
@@ -18,6 +17,7 @@ from types import TracebackType
 
 from chaos.model import Expectation, Holding, Notice, Observation, Process, Proof, SentSignal, StillRunning
 from chaos.runner import held, stacks, tree, wire
+from chaos.runner.ending import become_subreaper
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
 from chaos.runner.launch import CannotStart, Cold, Launch, Warm
@@ -29,13 +29,12 @@ from chaos.runner.serving import Serving
 from chaos.runner.zygote import NotWarm, Warden, WardenGone
 from chaos.secrets import leaks, masked
 
-__all__ = ["CannotStart", "WardenGone", "become_subreaper", "supervise"]
+__all__ = ["CannotStart", "WardenGone", "supervise"]
 
 TICK_S = 0.03
 """How often the tree is looked at: 1 to 2 ms of work for a small tree."""
 IDLE_TICK_S = 0.15
 """How often while it waits. What it does then wakes us, or is seen a little later: looks at many that wait add up."""
-PR_SET_CHILD_SUBREAPER = 36
 PROBE_AGAIN_S = 0.4
 PROBE_UNANNOUNCED_S = 1.0
 TOGETHER_S = 0.003
@@ -47,12 +46,6 @@ IDLE_S = 0.3
 """A tree that has used no processor for so long waits for something: another case may run meanwhile."""
 READS_AT_A_TIME = 64
 """A target that writes faster than we read must not keep us from looking at the clock: 4 MiB, then back to the loop."""
-
-
-def become_subreaper() -> None:
-    """Orphans of the tree below become children of this process, however they hide (setsid, double fork, renamed)."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
 def supervise(request: Request, warden: Warden | NotWarm, tell_idle: Callable[[bool], None]) -> Observation:
@@ -217,12 +210,11 @@ class Run:
         """Until the launcher ended, was served and stopped, or ran out of time; then what it left behind."""
         next_look = 0.0
         while not self.stopped_watching:
-            tick_s = IDLE_TICK_S if self.idle else TICK_S
-            something = self.pump(tick_s)
+            something = self.pump(self._tick_s)
             looks = (something and self.idle) or self.now() >= next_look
             if looks:
                 self.look()
-                next_look = self.now() + (IDLE_TICK_S if self.idle else TICK_S)
+                next_look = self.now() + self._tick_s
             if self.network:
                 self.network.step(self.now())
             self._step()
@@ -232,6 +224,10 @@ class Run:
             self._look_closely()
         else:
             self._look_for_leftovers()
+
+    @property
+    def _tick_s(self) -> float:
+        return IDLE_TICK_S if self.idle else TICK_S
 
     def _step(self) -> None:
         facts = self.facts

@@ -24,7 +24,8 @@ class Seen:
     cpu_s: float
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
+    """The text of a file; "" where it cannot be read, or is gone."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -39,7 +40,7 @@ def children(pid: int) -> Iterator[int]:
     except OSError:
         return
     for thread in threads:
-        yield from map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+        yield from map(int, read(f"/proc/{pid}/task/{thread}/children").split())
 
 
 def descendants(pid: int, without: Container[int] = ()) -> list[Seen]:
@@ -57,7 +58,7 @@ def descendants(pid: int, without: Container[int] = ()) -> list[Seen]:
 
 def look(pid: int) -> Seen | None:
     """``pid`` now, or None when it is gone. The name in stat may hold anything: fields count from its last bracket."""
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     if len(fields) < 20:
         return None
     cpu = (int(fields[11]) + int(fields[12])) / TICKS
@@ -66,8 +67,8 @@ def look(pid: int) -> Seen | None:
 
 def command(pid: int) -> str:
     """The command line, or the name in brackets where there is none (a zombie, or a kernel thread)."""
-    line = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
-    return line or f"[{_read(f'/proc/{pid}/comm').strip()}]"
+    line = read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+    return line or f"[{read(f'/proc/{pid}/comm').strip()}]"
 
 
 def count_fds(pid: int) -> int:
@@ -79,7 +80,7 @@ def count_fds(pid: int) -> int:
 
 def catches(pid: int, signal_number: int) -> bool:
     """Whether ``pid`` has a handler for the signal: one that has none would die of it."""
-    for line in _read(f"/proc/{pid}/status").splitlines():
+    for line in read(f"/proc/{pid}/status").splitlines():
         if line.startswith("SigCgt:"):
             return bool(int(line.split()[1], 16) >> (signal_number - 1) & 1)
     return False

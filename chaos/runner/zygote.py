@@ -17,7 +17,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 from chaos.runner.folder import Folder
@@ -26,7 +25,7 @@ from chaos.runner.request import Request
 IMPORT_WITHIN_S = 30.0
 ANSWER_WITHIN_S = 8.0
 MOST_ZYGOTES = 3
-"""Kept by one supervisor at a time, about 60 to 130 MB each: a plan runs through its variants one after the other."""
+"""Kept by one host at a time, about 60 to 130 MB each: a plan runs through its variants one after the other."""
 TRIES = 3
 """A module that logs while it is imported is left to the case itself: so often the imports are begun again without it."""
 _DIGITS = re.compile(rb"\d+")
@@ -41,7 +40,7 @@ class NotWarm(Exception):
 
 
 class Zygote:
-    """One process to fork from, and the channels to it. ``early``: the sites that its imports reach, with how often."""
+    """One process to fork from, and the channels to it. ``early``: the sites that its imports reach."""
 
     def __init__(self, folder: Folder, ahead: Path, without: frozenset[str]) -> None:
         """Execute it. Raises `NotWarm` when it cannot be."""
@@ -51,7 +50,7 @@ class Zygote:
         todo = folder.path / "ahead"
         todo.write_text("".join(f"{line}\n" for line in lines if line.removeprefix("import\t") not in without),
                         encoding="utf-8", errors="surrogateescape")
-        self.early: Counter[str] = Counter()
+        self.early: frozenset[str] = frozenset()
         self.preface = b""
         self.free: list[Warden] = []
         self.busy = 0
@@ -77,7 +76,7 @@ class Zygote:
         problems = [words[1] for words in said if words[0] == "problem"]
         if problems:
             raise NotWarm("; ".join(problems[:3]))
-        self.early = Counter(words[1] for words in said if words[0] == "early")
+        self.early = frozenset(words[1] for words in said if words[0] == "early")
         lines = printed.splitlines(keepends=True)
         self.preface = b"".join(line for line in lines if _shape(line) in self._said)
         return loud
