@@ -15,6 +15,7 @@ CHAOS = ROOT / "chaos"
 
 PROOF = sorted(path.stem for path in (CHAOS / "runner" / "proof").glob("[!_]*.py"))
 RUNNER = {"runner.pool", "runner.request"}
+COMMANDS = {f"commands.{path.stem}" for path in (CHAOS / "commands").glob("[!_]*.py")}
 REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document", "report.explain",
           "report.files", "report.findings", "report.history", "report.html", "report.journal", "report.jsonfile",
           "report.junit", "report.matrix", "report.results", "report.safetext", "report.terminal"}
@@ -86,7 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
     "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "merge", "model", "plan", "prepare",
-                 "sweep", "target", "transport", "typed"} | RUNNER | REPORT,
+                 "sweep", "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
     "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",

@@ -1,0 +1,26 @@
+"""What each command does, from parsed options to an exit status. Prints; never exits, never judges."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+
+from chaos.commands.listing import do_plan, do_sites
+from chaos.commands.reading import do_compare, do_judge, do_merge
+from chaos.commands.running import do_check, do_repro, do_run
+from chaos.commands.status import Status
+from chaos.commands.sweeping import do_sweep
+
+COMMANDS: dict[str, Callable[[Namespace], Status]] = {
+    "sweep": do_sweep,
+    "check": do_check,
+    "run": do_run,
+    "repro": do_repro,
+    "sites": do_sites,
+    "plan": do_plan,
+    "compare": do_compare,
+    "judge": do_judge,
+    "merge": do_merge,
+}
+
+__all__ = ["COMMANDS", "Status"]

@@ -1,0 +1,75 @@
+"""What was typed, as values: the target, what a sweep covers, the pool that it needs, folders that can be written to."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from chaos.caseid import format_case
+from chaos.errors import MissingPart, UsageError
+from chaos.model import Case
+from chaos.plan import Profile
+from chaos.prepare import Timing
+from chaos.runner.pool import Pool
+from chaos.sweep import Options
+from chaos.target import Target, resolve
+from chaos.transport import attached, is_private, kind_of, must_be_there
+
+
+def target_of(options: Namespace) -> Target:
+    return resolve(options.target, options.args, python=options.python)
+
+
+def timing_of(options: Namespace) -> Timing:
+    return Timing(options.deadline, options.grace)
+
+
+def options_of(options: Namespace, target: Target) -> Options:
+    for name, asked, known in (("backend", options.backend, target.backends),
+                               ("workers", options.workers, target.workers)):
+        if asked and known in (("-",), (1,)) and asked != known:
+            raise UsageError(f"--{name} {','.join(map(str, asked))}: {target.command} does not say how its {name} "
+                             f"{'is' if name == 'backend' else 'are'} chosen; put {{{name}}} into its arguments after -- "
+                             "or into an entry in chaos.toml")
+    profile = Profile(getattr(options, "profile", Profile.DEFAULT))
+    transport = kind_of(options.transport)
+    if transport is not None:
+        target.must_take_transport(options.transport if is_private(options.transport) else "a broker")
+    return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
+                   getattr(options, "jobs", 1), getattr(options, "seed", 0), timing_of(options),
+                   getattr(options, "cold", False), getattr(options, "shard", (1, 1)), transport,
+                   is_private(options.transport))
+
+
+@contextlib.contextmanager
+def pool_on(transport: str | None, jobs: int = 1) -> Iterator[Pool]:
+    """A pool, and beside it what the cases on ``transport`` need."""
+    with attached(transport) as network, Pool(jobs, network) as pool:
+        yield pool
+
+
+def is_missing(options: Namespace, cases: Iterable[Case]) -> bool:
+    """Whether a part is missing that ``cases`` need, which are then listed. Raises MissingPart with --require-rabbit."""
+    try:
+        must_be_there(options.transport)
+    except MissingPart as missing:
+        if options.require_rabbit:
+            raise
+        listed = [format_case(case) for case in cases]
+        print("\n".join([f"not run: {missing}", *listed, f"{len(listed)} cases were not run."]))
+        return True
+    return False
+
+
+def writable(out: Path, option: str = "--out") -> Path:
+    """``--out`` (or another folder), made if need be and tried with a real file. Raises UsageError before anything is run."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            return out
+    except OSError as error:
+        raise UsageError(f"{option} {out}: {error.strerror or error}; a folder that can be written to would be right") \
+            from None

@@ -1,0 +1,117 @@
+"""``chaos check``, ``chaos run`` and ``chaos repro``: some cases, told one by one."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from chaos.commands.asked import is_missing, options_of, pool_on, target_of, timing_of, writable
+from chaos.commands.shown import say_case, say_unhealthy, width, write_cases
+from chaos.commands.status import Status, status_of
+from chaos.judge import judge
+from chaos.model import Case, Grade, Judged
+from chaos.prepare import request_for
+from chaos.report.explain import explain
+from chaos.report.jsonfile import read_cases
+from chaos.sweep import healthy, run_baselines, variants_of
+from chaos.target import Target, resolve
+from chaos.transport import RABBIT, kind_of
+from chaos.typed import case_of
+
+
+def do_check(options: Namespace) -> Status:
+    target = target_of(options)
+    asked = options_of(options, target)
+    cases = variants_of(target, asked)
+    if not asked.backends and not asked.workers:
+        cases = cases[:1]
+    if is_missing(options, cases):
+        return Status.INCONCLUSIVE
+    out = options.out and writable(options.out)
+    with pool_on(options.transport) as pool:
+        variants = list(run_baselines(pool, target, cases, replace(asked.timing, boot_s=options.deadline)))
+    for variant in variants:
+        say_case(variant.baseline, target)
+    if out is not None:
+        write_cases(out, target, [variant.baseline for variant in variants])
+    return status_of(variant.baseline.verdict.grade for variant in variants)
+
+
+def do_run(options: Namespace) -> Status:
+    judged, status = _run_cases(options, lambda: options.out and writable(options.out))
+    for one, target in judged:
+        say_case(one, target)
+    if options.out is not None and judged:
+        write_cases(options.out, judged[0][1], [one for one, _ in judged])
+    return status
+
+
+def do_repro(options: Namespace) -> Status:
+    known = _known_verdict(options.out, case_of(options.case_ids[0]))
+    judged, status = _run_cases(options)
+    if not judged:
+        return status
+    one, target = judged[0]
+    print(explain(one, suffix=target.options, width=width()), end="\n\n")
+    word, status = reproduced(one, known)
+    print(word)
+    return status
+
+
+def reproduced(now: Judged, known: Judged | None) -> tuple[str, Status]:
+    """What a second run says about the first. Without a report at hand, a case to reproduce is a case that fails."""
+    outcome, grade = now.verdict.outcome, now.verdict.grade
+    if known is None:
+        if grade is Grade.FAIL:
+            return f"reproduced: {outcome}", Status.FAIL
+        return f"not reproduced: {outcome}, {grade}", Status.INCONCLUSIVE
+    before = known.verdict
+    if (outcome, grade) == (before.outcome, before.grade):
+        return f"reproduced: {outcome}, {grade}, as in the report", status_of([grade])
+    if grade is Grade.FAIL:
+        return f"diverged: {outcome} now, {before.outcome} in the report", Status.FAIL
+    return f"not reproduced: {outcome}, {grade} now, {before.outcome}, {before.grade} in the report", \
+        Status.INCONCLUSIVE
+
+
+def _known_verdict(out: Path, case: Case) -> Judged | None:
+    try:
+        return next((one for one in read_cases(out / "report.json") if one.case == case), None)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        print(f"chaos: {error}; there is nothing to compare with", file=sys.stderr)
+        return None
+
+
+def _run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple[list[tuple[Judged, Target]], Status]:
+    """Baselines first, to learn what a good start looks like here; then each case. An unhealthy baseline is told.
+
+    ``prepare`` is called when everything that was typed makes sense, before anything is started.
+    """
+    cases = [case_of(text) for text in options.case_ids]
+    targets = {case.target: resolve(case.target, options.args, python=options.python) for case in cases}
+    if any(case.transport for case in cases):
+        options.transport = options.transport if kind_of(options.transport) else RABBIT
+        for case in cases:
+            targets[case.target].must_take_transport(RABBIT)
+        if is_missing(options, cases):
+            return [], Status.INCONCLUSIVE
+    prepare()
+    timing, done = timing_of(options), []
+    with pool_on(options.transport) as pool:
+        for case in cases:
+            target = targets[case.target]
+            base = Case(case.target, case.backend, case.workers, (), case.transport)
+            variant = next(iter(run_baselines(pool, target, [base], timing)))
+            if not case.faults:
+                done.append((variant.baseline, target))
+                continue
+            if not healthy(variant):
+                return [], say_unhealthy([variant], target)
+            seen = pool.run_one(request_for(target, case, timing, variant.baseline.seen.expected))
+            done.append((Judged(case, seen, judge(case, seen)), target))
+    return done, status_of(judged.verdict.grade for judged, _ in done)

@@ -1,0 +1,28 @@
+"""The exit statuses, and which one a set of verdicts makes."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+from chaos.model import Grade
+
+
+class Status(enum.IntEnum):
+    """Exit statuses; see docs/contract.md."""
+
+    PASS = 0
+    FAIL = 1
+    INCONCLUSIVE = 2
+    USAGE = 64
+    UNAVAILABLE = 69
+    DEFECT = 70
+    INTERRUPTED = 130
+
+
+def status_of(grades: Iterable[Grade]) -> Status:
+    """The worst wins: a failure, then what could not be told."""
+    found = set(grades)
+    if Grade.FAIL in found:
+        return Status.FAIL
+    return Status.INCONCLUSIVE if found & {Grade.UNREACHED, Grade.UNKNOWN} else Status.PASS
