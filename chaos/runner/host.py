@@ -107,8 +107,7 @@ class Host:
         host = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self.zygotes.keep_only(warden if isinstance(warden, Warden) else None)
-            _be_supervisor(request, warden, writer, host)
+            _be_supervisor(request, warden, writer, host, self.zygotes)
         os.close(writer)
         limits = request.limits
         longest_s = limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
@@ -167,20 +166,24 @@ def _broken(why: str) -> bytes:
     return BROKEN + json.dumps(why).encode() + b"}"
 
 
-def _be_supervisor(request: Request, warden: Warden | NotWarm, writer: int, host: int) -> None:
+def _be_supervisor(request: Request, warden: Warden | NotWarm, writer: int, host: int, zygotes: Zygotes) -> None:
     """The forked child: supervise, answer, leave. SIGTERM ends the tree on the way out: from the host, or from the kernel
-    when the host is gone.
+    when the host is gone. Nothing may leave it by an exception: the host's own end would run a second time, in here.
     """
-    signal.signal(signal.SIGTERM, _leave)
-    _die_with_parent(host, signal.SIGTERM)
-    os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
-    os.dup2(2, 1)
     try:
-        _write_all(writer, _observed(request, warden, writer) + b"\n")
-    except OSError:
-        pass                # the host is gone: nobody to answer
+        try:
+            signal.signal(signal.SIGTERM, _leave)
+            _die_with_parent(host, signal.SIGTERM)
+            zygotes.keep_only(warden if isinstance(warden, Warden) else None)
+            os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
+            os.dup2(2, 1)
+            _write_all(writer, _observed(request, warden, writer) + b"\n")
+        except OSError:
+            pass                # the host is gone: nobody to answer
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
     finally:
-        os._exit(0)         # also when told to leave: the tree was ended on the way here, what lies above is the host's
+        os._exit(0)     # wherever it was told to leave: the tree was ended on the way here, what lies above is the host's
 
 
 def _observed(request: Request, warden: Warden | NotWarm, writer: int) -> bytes:

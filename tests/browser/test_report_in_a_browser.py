@@ -97,7 +97,7 @@ def test_a_filter_leaves_what_fits_and_stays_in_the_address(seen: Watched) -> No
     assert set(seen.rows()) == {"fail"}
     assert seen.page.input_value("select[name=backend]") == "threading"
     seen.page.click("button[type=reset]")
-    seen.page.wait_for_function("document.querySelectorAll('#all-cases tr[hidden]').length === 0")
+    playwright.expect(seen.page.locator("#all-cases tr[hidden]")).to_have_count(0)
     assert len(seen.rows()) == every
 
 
@@ -129,7 +129,7 @@ def test_an_address_with_a_word_that_is_no_value_shows_all(browser, report: str)
 def test_the_copy_button_copies_the_command(seen: Watched) -> None:
     finding = seen.page.locator("li.finding").first
     finding.locator("button.copy").click()
-    seen.page.wait_for_function("document.querySelector('li.finding button.copy').textContent === 'copied'")
+    playwright.expect(finding.locator("button.copy")).to_have_text("copied")
     copied = seen.page.evaluate("navigator.clipboard.readText()")
     assert copied == finding.locator(".command").inner_text()
     assert copied.startswith("chaos repro scheduler/")

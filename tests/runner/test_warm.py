@@ -8,14 +8,13 @@ import re
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from chaos.model import Exited, Fault, Hits, Killed, Observation
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
-from processes import Deadline, below
+from processes import Deadline, below, is_alive
 from runner.starting import LONG, Stage
 
 LOOK = """
@@ -226,6 +225,5 @@ def test_nothing_outlives_a_host_that_is_killed_while_a_warm_case_runs(
         found = list(below(pool.host.process.pid))
         pool.host.process.send_signal(number)
         assert [seen.harness for _, seen in running if seen is not None] == ["the host process died"]
-        while any(Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-                  for pid in found):
+        while any(map(is_alive, found)):
             deadline.left_s("the zygote, the warden and the case")
