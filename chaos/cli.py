@@ -113,6 +113,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
                         help="where reports go (default: %(default)s)")
 
 
+def _add_known(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--known", type=Path, default=None, metavar="FILE",
+                        help="findings that are known, each with a reason, a link and a day on which it expires: they do "
+                             "not fail the job; one that fails no longer, or has expired, does")
+
+
 def _add_history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--history", type=Path, default=None, metavar="DIR",
                         help="keep what this sweep found there with the last nights, and say how it developed")
@@ -135,6 +141,7 @@ def _parser() -> Parser:
     sweep.add_argument("--exhaustive", dest="profile", action="store_const", const=Profile.NIGHTLY.value,
                        help="the same as --profile nightly: also every call that the target's own package makes")
     _add_history(sweep)
+    _add_known(sweep)
     sweep.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
     check = add("check", "start it once with no fault, stop it once it serves, and judge that")
     for part in (_add_target, _add_variants):
@@ -144,11 +151,13 @@ def _parser() -> Parser:
     run.add_argument("case_ids", nargs="+", metavar="CASE_ID")
     _add_start(run)
     run.add_argument("--out", type=Path, default=None, metavar="DIR", help="write reports there as well")
+    _add_known(run)
     repro = add("repro", "run one case again in full detail: reproduced, not reproduced or diverged")
     repro.add_argument("case_ids", nargs=1, metavar="CASE_ID")
     _add_start(repro)
     repro.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
                        help="the report to compare with, where it holds the case (default: %(default)s)")
+    _add_known(repro)
     sites = add("sites", "the sites of a good start, in order, with hits")
     for part in (_add_target, _add_variants):
         part(sites)
@@ -162,13 +171,16 @@ def _parser() -> Parser:
     compare.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="(default: %(default)s)")
     _add_history(compare)
     compare.add_argument("--backends", action="store_true", help="one report's eventlet half against its threading half")
+    _add_known(compare)
     merge = add("merge", "the reports of a sweep's shards as one; nothing is run")
     merge.add_argument("reports", type=Path, nargs="+", metavar="REPORT")
     merge.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
                        help="where the one report goes (default: %(default)s)")
     _add_history(merge)
+    _add_known(merge)
     judge = add("judge", "judge the observations of a report again; nothing is run")
     judge.add_argument("report", type=Path, metavar="REPORT")
+    _add_known(judge)
     return parser
 
 

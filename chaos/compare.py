@@ -43,9 +43,10 @@ def comparison(old: Iterable[Line], new: Iterable[Line]) -> Comparison:
     before, after = ({line.case_id: line for line in lines} for lines in (old, new))
     changes = [Change(key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
     return {
-        "new": [c for c in changes if _fails(c.now) and not _fails(c.was)],
+        "new": [c for c in changes if _fails(c.now) and not _fails(c.was) and not _is_known(c)],
         "fixed": [c for c in changes if _fails(c.was) and c.now is not None and c.now.grade is Grade.PASS],
-        "still failing": [c for c in changes if _fails(c.was) and _fails(c.now)],
+        "still failing": [c for c in changes if _fails(c.was) and _fails(c.now) and not _is_known(c)],
+        **({"known": known} if (known := [c for c in changes if _is_known(c)]) else {}),
         "changed outcome": [c for c in changes if c.was and c.now and c.was.outcome is not c.now.outcome],
         "slower": [c for c in changes if _slower(c)],
         "only in the old report": [c for c in changes if c.now is None],
@@ -55,6 +56,10 @@ def comparison(old: Iterable[Line], new: Iterable[Line]) -> Comparison:
 
 def _fails(line: Line | None) -> bool:
     return line is not None and line.grade is Grade.FAIL
+
+
+def _is_known(change: Change) -> bool:
+    return change.now is not None and change.now.known is not None
 
 
 def _slower(change: Change) -> bool:

@@ -9,13 +9,15 @@ from chaos.model import Case, Judged, Variant, Verdict
 
 @dataclass(frozen=True, slots=True)
 class SweepStarted:
-    """``target``: the command as given. ``versions``: (package, version) pairs that matter here."""
+    """``target``: the command as given. ``versions``: (package, version) pairs that matter here. ``part``: the options that
+    left cases out, such as ``--only GLOB``: what did not run then says nothing."""
 
     target: str
     seed: int
     jobs: int
     profile: str
     versions: tuple[tuple[str, str], ...] = ()
+    part: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ It runs nothing. What only two cases together can tell (same-on-both-backends) i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,16 @@ def _one_start(paths: Sequence[Path], starts: Sequence[SweepStarted]) -> SweepSt
             if getattr(start, name) != getattr(first, name):
                 raise UsageError(f"{path} is of another sweep than {paths[0]}: its {name} is {getattr(start, name)!r}, "
                                  f"not {getattr(first, name)!r}; the shards of one sweep would be right")
-    return first
+    return replace(first, part=_part([start.part for start in starts]))
+
+
+def _part(parts: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """What left cases out of the whole: not that it was sharded, where every shard is here."""
+    every = dict.fromkeys(option for part in parts for option in part)
+    shards = {option.removeprefix("--shard ") for option in every if option.startswith("--shard ")}
+    counts = {shard.partition("/")[2] for shard in shards}
+    all_there = len(counts) == 1 and len(shards) == int(next(iter(counts)))
+    return tuple(option for option in every if not (all_there and option.startswith("--shard ")))
 
 
 def _variants(heads: Sequence[Mapping[str, Any]]) -> Iterator[Variant]:

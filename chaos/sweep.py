@@ -56,6 +56,15 @@ class Options:
     """Whether the broker is a private one."""
 
     @property
+    def part(self) -> tuple[str, ...]:
+        """The options that leave cases out, as they were typed."""
+        number, count = self.shard
+        return (*(f"--only {glob}" for glob in self.only),
+                *([f"--backend {','.join(self.backends)}"] if self.backends else []),
+                *([f"--workers {','.join(map(str, self.workers))}"] if self.workers else []),
+                *([f"--shard {number}/{count}"] if count > 1 else []))
+
+    @property
     def thorough(self) -> bool:
         return self.profile in (Profile.FULL, Profile.NIGHTLY)
 
@@ -122,7 +131,7 @@ def healthy(variant: Variant) -> bool:
 def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
     """Everything, in order. Ends after the baselines when one of them is not healthy: nothing is injected then."""
     began = time.monotonic()
-    yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions())
+    yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions(), options.part)
     variants = []
     exhaustive = options.profile is Profile.NIGHTLY
     for variant in run_baselines(pool, target, variants_of(target, options), options.timing, thorough=options.thorough,

@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},
     "compare": {"judge", "model", "report.results"},
+    "known": {"errors", "model", "promises"},
     "events": {"model"},
     "arming": {"actions", "catalog", "model"},
     # what is started, and how long it may take
@@ -83,11 +84,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the whole way through, as events
     "sweep": {"calls", "caseid", "confirm", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
     # consumers of events
-    "report": {"", "calls", "caseid", "catalog", "codec", "events", "model"} | REPORT,
+    "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
-    "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "merge", "model", "plan", "prepare",
-                 "sweep", "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
+    "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "known", "merge", "model", "plan",
+                 "prepare", "sweep", "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
     "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",
@@ -97,8 +98,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
 PURE = {"actions", "arming", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "errorlines",
-        "events", "judge", "model", "network.amqp", "network.words", "outcomes", "plan", "promises", "report.closing",
-        "report.document", "report.explain", "report.findings", "report.matrix", "report.results", "secrets"}
+        "events", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
+        "report.closing", "report.document", "report.explain", "report.findings", "report.matrix",
+        "report.results", "secrets"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
 WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selectors", "shutil", "socket", "subprocess",
          "tempfile", "threading", "time"}

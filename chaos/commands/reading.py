@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from chaos.caseid import format_case
 from chaos.commands.asked import writable
+from chaos.commands.excusing import excused, known_of, say_known, status_of_results, status_with
 from chaos.commands.nights import check_history, say_trend
 from chaos.commands.shown import feed
 from chaos.commands.status import Status, status_of
@@ -29,11 +30,13 @@ from chaos.compare import (
 )
 from chaos.errors import UsageError
 from chaos.judge import for_pair, judge, judge_pairs
+from chaos.known import settled
 from chaos.merge import merged, suffix_of
 from chaos.model import Judged, Verdict
 from chaos.report.consumer import Consumer
+from chaos.report.document import finished_of, not_run_of, started_of
 from chaos.report.files import Files
-from chaos.report.jsonfile import read_cases, read_events
+from chaos.report.jsonfile import read_cases, read_events, read_head
 from chaos.report.results import Gathering, Line, line_of
 from chaos.report.terminal import Terminal
 
@@ -48,7 +51,8 @@ def do_compare(options: Namespace) -> Status:
         return status_of(one.grade for one in old)
     if options.new is None:
         raise UsageError("compare takes two reports, or one with --backends")
-    new = _lines(options.new)
+    known = known_of(options)
+    new = excused(known, _lines(options.new))
     found = comparison(old, new)
     print(_in_format(options.format, found, as_text, as_markdown, as_data))
     if options.history is not None:
@@ -56,7 +60,17 @@ def do_compare(options: Namespace) -> Status:
         for event in readable(options.new, read_events):
             told.feed(event)
         say_trend(options.history, told.results(), sys.stderr if options.format == "json" else sys.stdout)
-    return status_of(one.grade for one in new)
+    about = settled(known, new, whole=_is_whole(options.new)) if known.entries else ()
+    for one in about:
+        if one.fails_the_job:
+            print(one.told, file=sys.stderr if options.format == "json" else sys.stdout)
+    return status_with(new, about)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a report holds every case that there was to run."""
+    head = next(readable(path, lambda one: [read_head(one)]))
+    return not (started_of(head).part or not_run_of(head) or finished_of(head).interrupted)
 
 
 def _in_format(word: str, value: T, text: Callable[[T], str], markdown: Callable[[T], str],
@@ -67,7 +81,7 @@ def _in_format(word: str, value: T, text: Callable[[T], str], markdown: Callable
 
 def do_merge(options: Namespace) -> Status:
     paths = [path / "report.json" if path.is_dir() else path for path in options.reports]
-    out, told = writable(options.out), Gathering()
+    out, told = writable(options.out), Gathering(known_of(options))
     check_history(options.history)
     if any(path.resolve().parent == out.resolve() for path in paths):
         raise UsageError(f"--out {out} is where one of the reports lies; another folder would be right")
@@ -85,7 +99,7 @@ def do_merge(options: Namespace) -> Status:
     except ValueError as error:
         raise UsageError(str(error)) from None
     say_trend(options.history, told.results())
-    return status_of(grade for grade, count in told.grades.items() if count)
+    return status_of_results(told.results())
 
 
 def do_judge(options: Namespace) -> Status:
@@ -97,6 +111,7 @@ def do_judge(options: Namespace) -> Status:
             before.append(one.verdict)
             yield for_pair(replace(one, verdict=judge(one.case, one.seen)))
 
+    known = known_of(options)
     judged, changed = judge_pairs(again()), 0
     for one, was in zip(judged, before, strict=True):
         now = one.verdict
@@ -104,7 +119,8 @@ def do_judge(options: Namespace) -> Status:
             changed += 1
             print(f"{format_case(one.case)}: {now.outcome}, {now.grade}; the report says {was.outcome}, {was.grade}")
     print(f"{len(judged)} cases judged again, {changed} verdicts changed")
-    return status_of(one.verdict.grade for one in judged)
+    lines = excused(known, map(line_of, judged))
+    return status_with(lines, say_known(known, lines))
 
 
 def _lines(path: Path) -> list[Line]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from chaos.commands.asked import is_missing, options_of, pool_on, target_of, timing_of, writable
+from chaos.commands.excusing import excused, known_of, say_known, status_with
 from chaos.commands.shown import say_case, say_unhealthy, width, write_cases
 from chaos.commands.status import Status, status_of
 from chaos.judge import judge
+from chaos.known import Known
 from chaos.model import Case, Grade, Judged
 from chaos.prepare import request_for
 from chaos.report.explain import explain
 from chaos.report.jsonfile import read_cases
+from chaos.report.results import line_of
 from chaos.sweep import healthy, run_baselines, variants_of
 from chaos.target import Target, resolve
 from chaos.transport import RABBIT, kind_of
@@ -41,24 +44,30 @@ def do_check(options: Namespace) -> Status:
 
 
 def do_run(options: Namespace) -> Status:
+    known = known_of(options)
     judged, status = _run_cases(options, lambda: options.out and writable(options.out))
     for one, target in judged:
         say_case(one, target)
     if options.out is not None and judged:
         write_cases(options.out, judged[0][1], [one for one, _ in judged])
-    return status
+    return _with_known(known, [one for one, _ in judged]) if judged and known.entries else status
 
 
 def do_repro(options: Namespace) -> Status:
-    known = _known_verdict(options.out, case_of(options.case_ids[0]))
+    before, known = _stored(options.out, case_of(options.case_ids[0])), known_of(options)
     judged, status = _run_cases(options)
     if not judged:
         return status
     one, target = judged[0]
     print(explain(one, suffix=target.options, width=width()), end="\n\n")
-    word, status = reproduced(one, known)
+    word, status = reproduced(one, before)
     print(word)
-    return status
+    return _with_known(known, [one]) if status is Status.FAIL and known.entries else status
+
+
+def _with_known(known: Known, judged: Sequence[Judged]) -> Status:
+    lines = excused(known, map(line_of, judged))
+    return status_with(lines, say_known(known, lines))
 
 
 def reproduced(now: Judged, known: Judged | None) -> tuple[str, Status]:
@@ -77,7 +86,7 @@ def reproduced(now: Judged, known: Judged | None) -> tuple[str, Status]:
         Status.INCONCLUSIVE
 
 
-def _known_verdict(out: Path, case: Case) -> Judged | None:
+def _stored(out: Path, case: Case) -> Judged | None:
     try:
         return next((one for one in read_cases(out / "report.json") if one.case == case), None)
     except (FileNotFoundError, NotADirectoryError):

@@ -15,9 +15,10 @@ from typing import Self
 
 from chaos.caseid import format_case
 from chaos.commands.asked import is_missing, options_of, pool_on, target_of, writable
+from chaos.commands.excusing import known_of, status_of_results
 from chaos.commands.nights import check_history, say_trend
 from chaos.commands.shown import feed, say_unhealthy
-from chaos.commands.status import Status, status_of
+from chaos.commands.status import Status
 from chaos.errors import UsageError
 from chaos.events import Event, Planned, SweepFinished
 from chaos.model import Case, Variant
@@ -81,7 +82,7 @@ def do_sweep(options: Namespace) -> Status:
     out = writable(options.out)
     check_history(options.history)
     began = time.monotonic()
-    told = Gathering()
+    told = Gathering(known_of(options, target))
     both: tuple[Consumer, ...] = (Withheld(out, target, told, options.history),
                                   Terminal(sys.stdout, suffix=target.options, told=told))
     with contextlib.ExitStack() as stack:
@@ -101,7 +102,7 @@ def do_sweep(options: Namespace) -> Status:
     if not all(map(healthy, told.variants)):
         return say_unhealthy(told.variants, target)
     say_trend(options.history, told.results())
-    return status_of(grade for grade, count in told.grades.items() if count)
+    return status_of_results(told.results())
 
 
 def _is_only_a_part(asked: Options, baselines: Sequence[Variant]) -> bool:

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from chaos.calls import Rank, is_call, rank
 from chaos.caseid import parse_case
+from chaos.known import Settled
 from chaos.model import Grade
 from chaos.report.document import reproduce_line
 from chaos.report.explain import story
-from chaos.report.findings import Finding, findings, never_reached
+from chaos.report.findings import Finding, findings, known_findings, never_reached
 from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, matrix_of
 from chaos.report.results import Line, Results, by_grade, line_of, sites_fired, sites_found
-from chaos.report.safetext import wrapped
+from chaos.report.safetext import one_line, wrapped
 
 STYLES = {Grade.PASS: "green", Grade.FAIL: "bold red", Grade.UNREACHED: "yellow", Grade.UNKNOWN: "bold magenta"}
 TOLD_IN_FULL = 20
@@ -34,6 +35,8 @@ def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[s
         *([Text(line) for line in story(judged, width=width)] for judged in results.unhealthy_baselines),
         finding_lines("Findings, worst first", "cause", found, width, suffix),
         finding_lines("Never reached, which proves nothing", "site", unreached, width, suffix),
+        finding_lines("Known findings, which do not fail the job", "cause", known_findings(results.cases), width, suffix),
+        overdue_lines(results.settled, width),
         [Text(line) for note in notes for line in wrapped(note, width)],
         summary_lines(results, width),
     ]
@@ -139,6 +142,8 @@ def finding_lines(title: str, noun: str, found: Sequence[Finding], width: int, s
 def _in_full(number: int, finding: Finding, width: int, suffix: str) -> Iterator[Text]:
     yield from _in_short(number, finding, width)
     also = [promise for promise in finding.promises if not finding.why.startswith(f"{promise}:")]
+    if finding.known is not None:
+        yield from map(Text, wrapped(one_line(finding.known.told), width, first="   ", rest="   "))
     yield from map(Text, wrapped(finding.why, width, first="   ", rest="   "))
     if also:
         yield from map(Text, wrapped(f"also broken: {', '.join(also)}", width, first="   ", rest="   "))
@@ -152,8 +157,21 @@ def _in_short(number: int, finding: Finding, width: int) -> Iterator[Text]:
 
 def case_lines(line: Line, width: int) -> list[Text]:
     """A bad case, told at once while the sweep goes on: what, its id, why."""
+    if line.known is not None:
+        told = wrapped(one_line(line.known.told), width, first="  ", rest="  ")
+        return [Text(f"KNOWN {line.outcome}"), Text(f"  {line.case_id}"), *map(Text, told)]
     head = [*_styled(wrapped(f"{line.grade.value.upper()} {line.outcome}", width), STYLES[line.grade])]
     return [*head, Text(f"  {line.case_id}"), *map(Text, wrapped(line.why, width, first="  ", rest="  "))]
+
+
+def overdue_lines(lines: Iterable[Settled], width: int) -> list[Text]:
+    """The lines of the known findings that fail the job, a sentence each."""
+    told = [one_line(line.told) for line in lines if line.fails_the_job]
+    if not told:
+        return []
+    heading = f"Known findings that fail the job now: {_counted(len(told), 'line')}"
+    rest = [piece for text in told for piece in wrapped(text, width, first="   ", rest="   ")]
+    return [*_styled(wrapped(heading, width), "bold"), *_styled(rest, STYLES[Grade.FAIL])]
 
 
 # --- the summary ---------------------------------------------------------------------------------------------------
@@ -175,6 +193,8 @@ def _qualified(results: Results) -> Iterator[str]:
         yield f"interrupted: {len(results.cases)} of {len(results.planned)} planned cases were finished"
     if results.unhealthy_baselines:
         yield "a start without any fault is not healthy, so nothing was injected"
+    if excused := sum(line.known is not None for line in results.cases):
+        yield f"{excused} of the failures {'is' if excused == 1 else 'are'} known and not counted against the job"
     found, fired = sites_found(results.variants), sites_fired(results.cases)
     named = [site for site in found if not is_call(site)]
     if named and results.cases:

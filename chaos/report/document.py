@@ -12,6 +12,7 @@ import chaos
 from chaos.caseid import format_case
 from chaos.codec import from_data, to_data
 from chaos.events import SweepFinished, SweepStarted
+from chaos.known import Entry
 from chaos.model import Case, Judged, Observation, Site, Variant, Verdict
 from chaos.report.results import Results, by_grade, by_outcome, sites_fired, sites_found
 from chaos.report.safetext import tail
@@ -38,8 +39,8 @@ def case_data(judged: Judged, suffix: str = "") -> dict[str, Any]:
 
 
 def case_data_of(case: Case, verdict: Verdict, seen: dict[str, Any], beside: dict[str, Any] | None,
-                 suffix: str = "") -> dict[str, Any]:
-    """The same from observations that are data already."""
+                 suffix: str = "", known: Entry | None = None) -> dict[str, Any]:
+    """The same from observations that are data already. ``known``: the line that excuses it, which no verdict sees."""
     return {
         **_what_ran(case),
         "fired": len(seen["fired"]),
@@ -50,6 +51,7 @@ def case_data_of(case: Case, verdict: Verdict, seen: dict[str, Any], beside: dic
         "log_tail": tail(seen["output"], lines=TAIL_LINES, characters=TAIL_CHARACTERS),
         "stacks": seen["stacks"],
         "reproduce": reproduce_line(case, suffix),
+        "known": None if known is None else entry_data(known),
         "milestones": seen["milestones"],
         "started_as": seen["started_as"],
         "proof": seen["proof"],
@@ -139,7 +141,22 @@ def summary_data(results: Results) -> dict[str, Any]:
         "seed": results.started.seed,
         "profile": results.started.profile,
         "versions": dict(results.started.versions),
+        "part": list(results.started.part),
+        "known": known_data(results),
     }
+
+
+def known_data(results: Results) -> dict[str, Any]:
+    """Each line of the file of known findings, and what this run says about it; no lines where there is no such file."""
+    lines = [{**entry_data(one.entry), "state": one.state.value, "told": one.told, "cases_run": len(one.cases)}
+             for one in results.settled]
+    return {"file": results.known.path or None, "cases_excused": sum(line.known is not None for line in results.cases),
+            "findings": lines}
+
+
+def entry_data(entry: Entry) -> dict[str, Any]:
+    return {"case": entry.case, "reason": entry.reason, "link": entry.link, "expires": entry.expires.isoformat(),
+            "outcome": entry.outcome or None, "promise": entry.promise or None}
 
 
 def started_of(report: Mapping[str, Any]) -> SweepStarted:
@@ -175,7 +192,8 @@ def check_head(data: Any) -> Mapping[str, Any]:
 def _started(report: Mapping[str, Any], summary: Mapping[str, Any]) -> SweepStarted:
     told = {name: _member(summary, name, "the summary") for name in ("seed", "jobs", "profile")}
     versions = _object(summary.get("versions", {}), "the versions")
-    return SweepStarted(_member(report, "target", "a report"), **told, versions=tuple(versions.items()))
+    return SweepStarted(_member(report, "target", "a report"), **told, versions=tuple(versions.items()),
+                        part=tuple(map(str, summary.get("part", ()))))
 
 
 def _sites_of(baseline: Mapping[str, Any], sites: list[Any]) -> tuple[Site, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from chaos.known import Entry
 from chaos.model import Case, Grade, Outcome
 from chaos.report.results import PROMISE_ORDER, Line, promise_rank
 
@@ -56,6 +57,11 @@ class Finding:
     cases: tuple[Line, ...]
 
     @property
+    def known(self) -> Entry | None:
+        """The line of the known findings that excuses all its cases."""
+        return self.shortest.known
+
+    @property
     def what(self) -> str:
         """One line: what happened, where, in how many cases and where those ran."""
         place = f"{self.site} {self.action}".strip() or "no fault"
@@ -64,8 +70,15 @@ class Finding:
 
 
 def findings(cases: Iterable[Line]) -> tuple[Finding, ...]:
-    """What fails, and what chaos could not tell, worst first. A run that Ctrl-C cut short is no finding."""
-    return _grouped(line for line in cases if line.grade in (Grade.FAIL, Grade.UNKNOWN) and not _cut_short(line))
+    """What fails, and what chaos could not tell, worst first. A run that Ctrl-C cut short is no finding, nor is one that is
+    known a new one."""
+    return _grouped(line for line in cases if line.grade in (Grade.FAIL, Grade.UNKNOWN) and not _cut_short(line)
+                    and line.known is None)
+
+
+def known_findings(cases: Iterable[Line]) -> tuple[Finding, ...]:
+    """What fails and is known to, worst first."""
+    return _grouped(line for line in cases if line.known is not None)
 
 
 def never_reached(cases: Iterable[Line]) -> tuple[Finding, ...]:
@@ -93,7 +106,8 @@ def cause_of(line: Line) -> tuple[str, ...]:
         return (line.outcome, line.grade, _place(line.case)[0], "")
     if line.outcome is Outcome.HARNESS_ERROR:
         return (line.outcome, line.grade, line.why, "", "")
-    return (line.outcome, line.grade, *_place(line.case), *line.promises)
+    known = (line.known.case,) if line.known else ()
+    return (line.outcome, line.grade, *_place(line.case), *line.promises, *known)
 
 
 def _place(case: Case) -> tuple[str, str]:

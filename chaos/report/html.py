@@ -25,7 +25,7 @@ from chaos.catalog import BY_NAME
 from chaos.model import Case, Grade, Judged, Observation
 from chaos.report.document import reproduce_line
 from chaos.report.explain import ended, left_behind, log_excerpt, log_title, process_tree, started_as, timeline
-from chaos.report.findings import Finding, findings, never_reached
+from chaos.report.findings import Finding, findings, known_findings, never_reached
 from chaos.report.history import Night
 from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, Variation, matrix_of, row_of
 from chaos.report.results import (
@@ -100,7 +100,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A finding: what, why, which command, and the cases (id, anchor) that belong to it."""
+    """A finding: what, why, which command, and the cases (id, anchor) that belong to it. ``known``: since when and why."""
 
     grade: str
     what: str
@@ -109,6 +109,7 @@ class Listed:
     count: int
     cases: tuple[tuple[str, str], ...]
     tags: Tags
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ def html_parts(results: Results, evidence: Evidence, suffix: str = "", past: Seq
     """The whole page, a part at a time. ``suffix`` ends every command; ``past``: the nights before, the oldest first."""
     unhealthy = [line_of(judged) for judged in results.unhealthy_baselines]
     found, unreached = findings((*unhealthy, *results.cases)), never_reached(results.cases)
-    full = frozenset(_worst((*found, *unreached)))
+    known = known_findings(results.cases)
+    full = frozenset(_worst((*found, *unreached, *known)))
     page = Page(results, evidence, suffix, past, full)
     bad = [line for line in (*unhealthy, *results.cases) if line.case_id in full]
     return _template().generate(
@@ -168,6 +170,8 @@ def html_parts(results: Results, evidence: Evidence, suffix: str = "", past: Seq
         grid=page.grid(matrix_of(results)),
         findings=[page.listed(finding) for finding in found[:MOST_FINDINGS]],
         unreached=[page.listed(finding) for finding in unreached[:MOST_FINDINGS]],
+        known=[page.listed(finding) for finding in known[:MOST_FINDINGS]],
+        overdue=[one_line(line.told) for line in results.settled if line.fails_the_job],
         has_sections=bool(bad),
         shown=len(bad),
         left_out=sum(line.grade is not Grade.PASS for line in results.cases) + len(unhealthy) - len(bad),
@@ -313,6 +317,7 @@ class Page:
             len(finding.cases),
             tuple((line.case_id, self._link(line)) for line in finding.cases[:MOST_CASES]),
             _together(map(tags_of, finding.cases)),
+            one_line(finding.known.told) if finding.known else "",
         )
 
     def section(self, line: Line) -> Section:

@@ -40,7 +40,7 @@ def json_lines(results: Results, evidence: Evidence, suffix: str = "") -> Iterat
         yield ",\n"
     yield _CASES
     for index, line in enumerate(results.cases):
-        yield (",\n" if index else "\n") + json.dumps(case_data_of(line.case, *evidence.data(line), suffix))
+        yield (",\n" if index else "\n") + json.dumps(case_data_of(line.case, *evidence.data(line), suffix, line.known))
     yield "\n]}\n"
 
 

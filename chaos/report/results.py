@@ -22,6 +22,7 @@ from chaos.events import (
     SweepStarted,
     VariantReady,
 )
+from chaos.known import NOTHING_KNOWN, Entry, Known, Settled, settled
 from chaos.model import Case, Ending, Grade, Judged, Observation, Outcome, Variant, Verdict
 from chaos.report.safetext import one_line
 
@@ -59,7 +60,7 @@ class Line:
     """A judged case without its evidence: what a table, a matrix and a list of findings need to know of it.
 
     ``promises``: those it broke, in the order of the contract; ``why``: the reason in one sentence, "" for a plain pass;
-    ``sites``: where a fault happened, ``fired``: how often.
+    ``sites``: where a fault happened, ``fired``: how often; ``known``: the line of known findings that excuses it.
     """
 
     case_id: str
@@ -76,6 +77,7 @@ class Line:
     stopped_watching: str
     harness: str
     started_as: str
+    known: Entry | None = None
 
 
 class Evidence(Protocol):
@@ -149,6 +151,17 @@ class Results:
     cases: tuple[Line, ...] = ()
     elapsed_s: float | None = None
     interrupted: bool = False
+    known: Known = NOTHING_KNOWN
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every case that there is ran: what is missing then fails no more."""
+        return not (self.started.part or self.interrupted or self.not_run)
+
+    @property
+    def settled(self) -> tuple[Settled, ...]:
+        """What this run says about each line of the known findings."""
+        return settled(self.known, self.cases, whole=self.is_whole) if self.known.entries else ()
 
     @property
     def not_run(self) -> tuple[str, ...]:
@@ -164,7 +177,8 @@ class Results:
 class Gathering:
     """Folds events into ``Results``, a line a case. Every report of a sweep can read from the same one."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known = NOTHING_KNOWN) -> None:
+        self._known = known
         self._started: SweepStarted | None = None
         self._variants: list[Variant] = []
         self._planned: tuple[str, ...] = ()
@@ -201,7 +215,7 @@ class Gathering:
         self._lines[line.case_id] = replace(
             line, promises=self._one(line.promises), why=self._one(line.why), ending=self._one(line.ending),
             sites=self._one(line.sites), stopped_watching=self._one(line.stopped_watching),
-            harness=self._one(line.harness), started_as=self._one(line.started_as),
+            harness=self._one(line.harness), started_as=self._one(line.started_as), known=self._known.excuse(line),
         )  # fmt: skip
 
     def _one(self, value: T) -> T:
@@ -236,6 +250,7 @@ class Gathering:
             tuple(self._lines[case_id] for case_id in sorted(self._lines)),
             self._finished.elapsed_s if self._finished else None,
             self._finished.interrupted if self._finished else True,
+            self._known,
         )
 
 
