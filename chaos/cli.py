@@ -158,6 +158,12 @@ def _parser() -> Parser:
     repro.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
                        help="the report to compare with, where it holds the case (default: %(default)s)")
     _add_known(repro)
+    bundle = add("bundle", "one self-contained script that shows a finding without chaos")
+    bundle.add_argument("case_ids", nargs=1, metavar="CASE_ID")
+    _add_start(bundle)
+    bundle.add_argument("--out", type=Path, default=None, metavar="FILE", help="write it there (default: print it)")
+    bundle.add_argument("--report", type=Path, default=Path("chaos-report"), metavar="DIR",
+                        help="where what was seen comes from, if the case is there; else it is run (default: %(default)s)")
     sites = add("sites", "the sites of a good start, in order, with hits")
     for part in (_add_target, _add_variants):
         part(sites)

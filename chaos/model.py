@@ -151,7 +151,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A fault happened. ``index`` is its place in ``case.faults``; ``token`` stands in the exception's message."""
+    """A fault happened. ``index`` is its place in ``case.faults``; ``token`` stands in the exception's message; ``where``:
+    the function at the site, ``module:Class.name``, "" where it is none of the target's Python."""
 
     at_s: float
     index: int
@@ -162,6 +163,7 @@ class Firing:
     action: str
     token: str = ""
     phase: Phase = Phase.START
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},
     "compare": {"judge", "model", "report.results"},
+    "bundle": {"actions", "arming", "caseid", "catalog", "errors", "model", "promises", "report.explain", "report.safetext",
+               "runner.request"},
     "known": {"errors", "model", "promises"},
     "events": {"model"},
     "arming": {"actions", "catalog", "model"},
@@ -87,8 +89,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
-    "commands": {"actions", "caseid", "catalog", "compare", "errors", "events", "judge", "known", "merge", "model", "plan",
-                 "prepare", "sweep", "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
+    "commands": {"actions", "bundle", "caseid", "catalog", "compare", "errors", "events", "judge", "known", "merge", "model",
+                 "plan", "prepare", "sweep", "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
     "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",
@@ -97,7 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
-PURE = {"actions", "arming", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "errorlines",
+PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "errorlines",
         "events", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
         "report.closing", "report.document", "report.explain", "report.findings", "report.matrix",
         "report.results", "secrets"}

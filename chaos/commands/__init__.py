@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 
+from chaos.commands.bundling import do_bundle
 from chaos.commands.listing import do_plan, do_sites
 from chaos.commands.reading import do_compare, do_judge, do_merge
 from chaos.commands.running import do_check, do_repro, do_run
@@ -16,6 +17,7 @@ COMMANDS: dict[str, Callable[[Namespace], Status]] = {
     "check": do_check,
     "run": do_run,
     "repro": do_repro,
+    "bundle": do_bundle,
     "sites": do_sites,
     "plan": do_plan,
     "compare": do_compare,

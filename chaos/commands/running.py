@@ -45,7 +45,7 @@ def do_check(options: Namespace) -> Status:
 
 def do_run(options: Namespace) -> Status:
     known = known_of(options)
-    judged, status = _run_cases(options, lambda: options.out and writable(options.out))
+    judged, status = run_cases(options, lambda: options.out and writable(options.out))
     for one, target in judged:
         say_case(one, target)
     if options.out is not None and judged:
@@ -54,8 +54,8 @@ def do_run(options: Namespace) -> Status:
 
 
 def do_repro(options: Namespace) -> Status:
-    before, known = _stored(options.out, case_of(options.case_ids[0])), known_of(options)
-    judged, status = _run_cases(options)
+    before, known = stored_case(options.out, case_of(options.case_ids[0])), known_of(options)
+    judged, status = run_cases(options)
     if not judged:
         return status
     one, target = judged[0]
@@ -86,7 +86,7 @@ def reproduced(now: Judged, known: Judged | None) -> tuple[str, Status]:
         Status.INCONCLUSIVE
 
 
-def _stored(out: Path, case: Case) -> Judged | None:
+def stored_case(out: Path, case: Case) -> Judged | None:
     try:
         return next((one for one in read_cases(out / "report.json") if one.case == case), None)
     except (FileNotFoundError, NotADirectoryError):
@@ -96,7 +96,7 @@ def _stored(out: Path, case: Case) -> Judged | None:
         return None
 
 
-def _run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple[list[tuple[Judged, Target]], Status]:
+def run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple[list[tuple[Judged, Target]], Status]:
     """Baselines first, to learn what a good start looks like here; then each case. An unhealthy baseline is told.
 
     ``prepare`` is called when everything that was typed makes sense, before anything is started.

@@ -261,8 +261,8 @@ def _announce(how):
 # --- sites -----------------------------------------------------------------------------------------------------------
 
 
-def hit(site):
-    """This process reached ``site``: count it, fire what is armed for this hit. Returns None or (answer,)."""
+def hit(site, where=""):
+    """This process reached ``site``, which is ``where``: count it, fire what is armed for this hit. None or (answer,)."""
     if _zygote:
         _early.append(("hit", site))
         return None
@@ -277,7 +277,7 @@ def hit(site):
     except OSError:
         return None
     for index, _, _, _, _, action, token, args in due:
-        record("fired", index, site, str(number), action, token)
+        record("fired", index, site, str(number), action, token, where)
         answer = _effects.act(action, token, args)
         if answer is not None:
             return answer
@@ -317,9 +317,9 @@ def _passed(milestone, args):
         record("mile", milestone)
 
 
-def _on_call(function, site, milestone):
+def _on_call(function, site, milestone, where):
     def chaos_site(*args, **kwargs):
-        answer = hit(site) if site else None
+        answer = hit(site, where) if site else None
         if answer is not None:
             return answer[0]
         if _learner is not None:
@@ -330,13 +330,13 @@ def _on_call(function, site, milestone):
     return _like(chaos_site, function)
 
 
-def _on_method(function, site, milestone, owner, name):
+def _on_method(function, site, milestone, where, owner, name):
     """As _on_call, but only for the outermost class that defines it: ``super().start()`` is not a second start."""
     def chaos_site(self, *args, **kwargs):
         first = next((cls for cls in type(self).__mro__ if name in vars(cls)), owner)
         if first is not owner:
             return function(self, *args, **kwargs)
-        answer = hit(site) if site else None
+        answer = hit(site, where) if site else None
         if answer is not None:
             return answer[0]
         result = function(self, *args, **kwargs)
@@ -393,11 +393,17 @@ def _replace(owner, name, how, site, milestone):
     if how == "thread-body":
         wrapped = _on_thread_body(function, site)
     elif how == "method" and kind is None:
-        wrapped = _on_method(function, site, milestone, owner, name)
+        wrapped = _on_method(function, site, milestone, _spelled(owner, name), owner, name)
     else:
-        wrapped = _on_call(function, site, milestone)
+        wrapped = _on_call(function, site, milestone, _spelled(owner, name))
     wrapped.__chaos__ = mark
     setattr(owner, name, kind(wrapped) if kind else wrapped)
+
+
+def _spelled(owner, name):
+    """``module:Class.name``, or ``module:name``: where a person finds what is wrapped."""
+    inside = getattr(owner, "__qualname__", "")
+    return "%s:%s%s" % ((owner.__module__, inside, "." + name) if inside else (owner.__name__, name, ""))
 
 
 def apply_places(module):

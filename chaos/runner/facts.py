@@ -84,7 +84,7 @@ class Facts:
                 self.hits.append(Hit(at_s, fields[0], said.role, int(fields[1]), phase))
             case "fired" if len(self.fired) < MOST_FIRINGS:
                 self.fired.append(Firing(at_s, int(fields[0]), fields[1], said.role, said.pid, int(fields[2]),
-                                         fields[3], fields[4], phase))
+                                         fields[3], fields[4], phase, *fields[5:6]))
             case "call":
                 self.calls.setdefault(fields[0], fields[1])
             case "means":

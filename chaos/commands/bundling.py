@@ -1,0 +1,74 @@
+"""``chaos bundle``: a finding as one script that shows it without chaos; from a report, or a fresh run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from chaos.bundle import is_python, script_of
+from chaos.caseid import format_case
+from chaos.commands.asked import timing_of
+from chaos.commands.running import run_cases, stored_case
+from chaos.commands.status import Status
+from chaos.errors import UsageError
+from chaos.model import Grade, Judged
+from chaos.prepare import request_for
+from chaos.sweep import versions
+from chaos.target import Target, resolve
+from chaos.typed import case_of
+
+
+def do_bundle(options: Namespace) -> Status:
+    case = case_of(options.case_ids[0])
+    if not case.faults:
+        raise UsageError(f"{options.case_ids[0]}: a start without a fault needs no script; a case that failed would be right")
+    target = resolve(case.target, options.args, python=options.python)
+    _must_be_python(target)
+    judged = stored_case(options.report, case)
+    if judged is None or judged.verdict.grade is not Grade.FAIL or not any(one.where for one in judged.seen.fired):
+        done, status = run_cases(options)
+        if not done:
+            return status
+        judged = done[0][0]
+    if judged.verdict.grade is not Grade.FAIL:
+        print(f"{format_case(case)}: {judged.verdict.outcome}, {judged.verdict.grade}: there is no defect to show")
+        return Status.INCONCLUSIVE
+    request = request_for(target, case, timing_of(options), judged.seen.expected)
+    _hand_out(script_of(request, target.command, judged, _versions(target)), options.out, judged, target)
+    return Status.PASS
+
+
+def _must_be_python(target: Target) -> None:
+    first = b""
+    argv, script = target.argv(case_of("scheduler/-/w1/none"))
+    if script is None:
+        with open(argv[0], "rb") as file:
+            first = file.readline(256)
+    if not is_python(target.command, first):
+        raise UsageError(f"{target.command} is no Python launcher, and only in one a place can be patched; chaos repro shows "
+                         "the case, and chaos repro --export pytest makes a test of it")
+
+
+def _versions(target: Target) -> tuple[tuple[str, str], ...]:
+    """Of what chaos runs under; of another Python only which one that is."""
+    if target.python != sys.executable:
+        return (("the Python of", target.python),)
+    return (("Python", platform.python_version()), *versions())
+
+
+def _hand_out(text: str, out: Path | None, judged: Judged, target: Target) -> None:
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o755)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror or error}; the path of a file that is not there yet would be right") \
+            from None
+    print(f"{out}: {judged.verdict.outcome} of {target.command}, in {text.count(chr(10))} lines, without chaos. To see it:\n"
+          f"{target.python} {out}")
