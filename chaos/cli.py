@@ -134,6 +134,17 @@ def _parser() -> Parser:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text, allow_abbrev=False, epilog=EPILOG)
 
+    _add_starting(add)
+    _add_single(add)
+    _add_reading(add)
+    return parser
+
+
+Add = Callable[[str, str], argparse.ArgumentParser]
+
+
+def _add_starting(add: Add) -> None:
+    """Commands that start a target as often as it takes."""
     sweep = add("sweep", "the main job: baseline, plan, run, judge, report")
     for part in (_add_target, _add_variants, _add_plan, _add_run):
         part(sweep)
@@ -147,6 +158,17 @@ def _parser() -> Parser:
     for part in (_add_target, _add_variants):
         part(check)
     check.add_argument("--out", type=Path, default=None, metavar="DIR", help="write reports there as well")
+    sites = add("sites", "the sites of a good start, in order, with hits")
+    for part in (_add_target, _add_variants):
+        part(sites)
+    sites.add_argument("--all", action="store_true", help="every site that chaos knows by name; nothing is run")
+    planned = add("plan", "the cases of a sweep, without running them (the baseline is run, to find the sites)")
+    for part in (_add_target, _add_variants, _add_plan):
+        part(planned)
+
+
+def _add_single(add: Add) -> None:
+    """Commands that are about one case, or a few."""
     run = add("run", "run one or more cases, with a timeline")
     run.add_argument("case_ids", nargs="+", metavar="CASE_ID")
     _add_start(run)
@@ -164,13 +186,10 @@ def _parser() -> Parser:
     bundle.add_argument("--out", type=Path, default=None, metavar="FILE", help="write it there (default: print it)")
     bundle.add_argument("--report", type=Path, default=Path("chaos-report"), metavar="DIR",
                         help="where what was seen comes from, if the case is there; else it is run (default: %(default)s)")
-    sites = add("sites", "the sites of a good start, in order, with hits")
-    for part in (_add_target, _add_variants):
-        part(sites)
-    sites.add_argument("--all", action="store_true", help="every site that chaos knows by name; nothing is run")
-    planned = add("plan", "the cases of a sweep, without running them (the baseline is run, to find the sites)")
-    for part in (_add_target, _add_variants, _add_plan):
-        part(planned)
+
+
+def _add_reading(add: Add) -> None:
+    """Commands that run nothing."""
     compare = add("compare", "two reports: new, fixed and still failing cases, and changed outcomes")
     compare.add_argument("old", type=Path, metavar="OLD")
     compare.add_argument("new", type=Path, nargs="?", metavar="NEW")
@@ -187,7 +206,6 @@ def _parser() -> Parser:
     judge = add("judge", "judge the observations of a report again; nothing is run")
     judge.add_argument("report", type=Path, metavar="REPORT")
     _add_known(judge)
-    return parser
 
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
