@@ -26,7 +26,7 @@ from chaos.model import (
     StillRunning,
     Verdict,
 )
-from chaos.outcomes import outcome_of, seconds, unfired, what_happened
+from chaos.outcomes import outcome_of, seconds, stays_up_untold, unfired, what_happened
 from chaos.promises import PROMISES, SAME_ON_BOTH_BACKENDS, same_on_both_backends
 
 ACCEPTABLE = frozenset({Outcome.STARTED, Outcome.RECOVERED, Outcome.CLEAN_EXIT})
@@ -50,7 +50,17 @@ def judge(case: Case, seen: Observation) -> Verdict:
         return Verdict(outcome, Grade.FAIL, broken)
     if isinstance(seen.ending, StillRunning):
         return Verdict(outcome, Grade.UNKNOWN, note="chaos stopped watching a service that it never told to stop")
-    return Verdict(outcome, Grade.PASS)
+    if stays_up_untold(case, seen):
+        return Verdict(outcome, Grade.UNKNOWN, note=f"it met the fault and stayed up, and {UNDECIDED}")
+    return Verdict(outcome, Grade.PASS, note=_undecided_note(seen))
+
+
+UNDECIDED = ("no readiness is known: whether it serves then or hangs, recovered, or is at full strength cannot be decided; "
+             "--ready, or ready in its entry, names how it shows that it is ready")
+
+
+def _undecided_note(seen: Observation) -> str:
+    return UNDECIDED if seen.expected.silent and seen.served_s is not None else ""
 
 
 def pair_key(case: Case) -> Case:

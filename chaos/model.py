@@ -185,6 +185,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """A sign of readiness that was asked for: since when it was there (None: it is not), and what was said instead."""
+
+    text: str
+    seen_s: float | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """One process of the target's tree as chaos saw it. ``gone_s`` None: alive until chaos ended it.
 
@@ -275,6 +284,9 @@ class Expectation:
     nothing else can be known, has to come up with again. Its ``fds`` are not compared."""
     answers: int = 0
     """How many of ``servers`` answered an RPC call: as many have to, though their start() says that all is well."""
+    silent: bool = False
+    """Nothing tells when it is ready: no sign was asked for, it says no READY=1, and no service was seen in it. A start that
+    stays up may then serve or hang, and nobody can say which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +319,8 @@ class Observation:
     standing: Peak = Peak()
     """What the tree consisted of when chaos stopped watching, or told it to stop."""
     ready_s: float | None = None
+    signs: tuple[Sign, ...] = ()
+    """Of readiness, as they stood when chaos stopped watching or told it to stop."""
     served_s: float | None = None
     stop_sent_s: float | None = None
     alive_workers: int | None = None

@@ -87,6 +87,8 @@ def what_happened(case: Case, seen: Observation) -> Outcome:
             return Outcome.CLEAN_EXIT
         case Exited() if ended_by_the_case(case, seen):
             return Outcome.CLEAN_EXIT
+        case Exited(status=0) if seen.expected.silent and asked_to_stop_s(case, seen) is not None:
+            return Outcome.CLEAN_EXIT
         case Exited(status=0):
             return Outcome.FALSE_SUCCESS
         case Exited():
@@ -110,7 +112,22 @@ def _still_running(case: Case, seen: Observation) -> Outcome:
         return Outcome.LIVELOCK
     if seen.proof is not None and not started_and_alive(seen):
         return Outcome.HANG_PROVEN
-    return Outcome.DEGRADED if seen.ready_s is not None or started_and_alive(seen) else hang
+    return Outcome.DEGRADED if announced(seen) or started_and_alive(seen) else hang
+
+
+def announced(seen: Observation) -> bool:
+    """It looks ready to whoever asks: it said READY=1, or shows every sign that was asked for."""
+    return seen.ready_s is not None or shows_all_signs(seen)
+
+
+def shows_all_signs(seen: Observation) -> bool:
+    return bool(seen.signs) and all(sign.seen_s is not None for sign in seen.signs)
+
+
+def stays_up_untold(case: Case, seen: Observation) -> bool:
+    """A fault broke something on the way up, and the launcher stayed; nothing tells whether it serves since."""
+    met = (fault for firing in seen.fired if firing.phase is Phase.START and (fault := fault_of(case, firing)))
+    return seen.expected.silent and seen.served_s is not None and any(map(breaks, met))
 
 
 def _served(case: Case, seen: Observation) -> Outcome:
@@ -225,7 +242,8 @@ def serving_pids(seen: Observation) -> frozenset[int]:
 def serves_unannounced(seen: Observation) -> bool:
     """All expected processes serve, but chaos waited in vain for READY=1: it works, and its supervisor will kill it."""
     promised = seen.expected.notifies and seen.ready_s is None
-    return seen.served_s is None and promised and len(serving_pids(seen)) >= max(1, seen.expected.servers)
+    there = len(serving_pids(seen)) >= seen.expected.servers if seen.expected.servers else shows_all_signs(seen)
+    return seen.served_s is None and promised and (there or len(serving_pids(seen)) >= max(1, seen.expected.servers))
 
 
 def executed_again(seen: Observation) -> tuple[Process, ...]:

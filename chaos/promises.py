@@ -149,7 +149,8 @@ def ready_means_ready(case: Case, seen: Observation) -> Broken | None:
     """
     if seen.ready_s is not None and seen.served_s is None and not _was_true(case, seen, seen.ready_s):
         came = f"READY=1 came {seconds(seen.ready_s)} after exec and it never served"
-        stood = f"{len(serving_pids(seen))} of {seen.expected.servers} expected processes served at the end"
+        stood = _missing_signs(seen) or (f"{len(serving_pids(seen))} of {seen.expected.servers} expected processes served at"
+                                         " the end")
         return Broken("ready-means-ready", f"{came} ({stood})")
     if _serves(seen) and _owes_notice(case, seen):
         when = "it serves" if seen.served_s is None else f"it served {seconds(seen.served_s)} after exec"
@@ -296,7 +297,7 @@ def _serves(seen: Observation) -> bool:
 
 
 def _missing_for_success(case: Case, seen: Observation) -> str:
-    if seen.served_s is None:
+    if seen.served_s is None and not seen.expected.silent:
         return "it never served"
     return "" if asked_to_stop_s(case, seen) is not None else "nobody had asked it to stop"
 
@@ -387,8 +388,16 @@ def _proven(proof: Proof) -> str:
     return f"proven at {seconds(proof.at_s)}: {proof.text.strip().splitlines()[0] if proof.text.strip() else proof.kind}"
 
 
+def _missing_signs(seen: Observation) -> str:
+    """Which signs of readiness are not there, and what was said instead."""
+    missing = [f"{sign.text!r} ({sign.said})" for sign in seen.signs if sign.seen_s is None]
+    return f"not there: {_listed(missing)}" if missing else ""
+
+
 def _strength(seen: Observation) -> str:
     wanted, there = seen.expected.standing, seen.standing
+    if missing := _missing_signs(seen):
+        return missing + (f", after READY=1 at {seconds(seen.ready_s)}" if seen.ready_s is not None else "")
     if seen.expected.servers == 0 and (there.processes < wanted.processes or there.threads < wanted.threads):
         return (f"it consists of {there.processes} of {wanted.processes} processes and of {there.threads} of"
                 f" {wanted.threads} threads")

@@ -13,12 +13,20 @@ from chaos.runner import tree
 
 KILL_WITHIN_S = 5.0
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG = 1
 
 
 def become_subreaper() -> None:
     """Orphans of the tree below become children of this process, however they hide (setsid, double fork, renamed)."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
+
+
+def die_with_parent(parent_pid: int, number: signal.Signals) -> None:
+    """This process gets signal ``number`` when its parent dies, or now if it has died already."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    if os.getppid() != parent_pid:
+        os.kill(os.getpid(), number)
 
 
 def end_all_below(spared: Container[int] = ()) -> None:

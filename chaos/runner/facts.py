@@ -20,6 +20,7 @@ from chaos.model import (
     Phase,
     Process,
     SentSignal,
+    Sign,
 )
 from chaos.runner import tree, wire
 
@@ -53,6 +54,8 @@ class Facts:
         self.hits: list[Hit] = []
         self.fired: list[Firing] = []
         self.milestones: list[Milestone] = []
+        self.signs: tuple[Sign, ...] = ()
+        """Of readiness, as they stand: one for each that was asked for."""
         self.notices: list[Notice] = []
         self.signals: list[SentSignal] = []
         self.processes: dict[int, Process] = {}
@@ -64,6 +67,8 @@ class Facts:
         self.alive: tuple[tree.Seen, ...] = ()
         self.cpu: deque[Cpu] = deque()
         self.last_change_s = 0.0
+        self.written_s = 0.0
+        """When it last wrote to its output."""
         self.peak = Peak()
         self.standing = Peak()
         self.least: Peak | None = None
@@ -172,7 +177,7 @@ class Facts:
             self.cpu.popleft()
         if self.stop_sent_s is None and self.ending is None:
             self.standing = now = Peak(count, threads)
-            if self.ready_s is not None:
+            if self.announced_s is not None:
                 least = self.least or now
                 self.least = Peak(min(least.processes, now.processes), min(least.threads, now.threads))
         self.peak = Peak(max(self.peak.processes, count), max(self.peak.threads, threads),
@@ -193,6 +198,14 @@ class Facts:
     @property
     def ready_s(self) -> float | None:
         return next((notice.at_s for notice in self.notices if "READY=1" in notice.text.splitlines()), None)
+
+    @property
+    def announced_s(self) -> float | None:
+        """Since when it shows that it is ready by all signs that were asked for, or by READY=1 where none was."""
+        if not self.signs:
+            return self.ready_s
+        seen = [sign.seen_s for sign in self.signs if sign.seen_s is not None]
+        return max(seen) if len(seen) == len(self.signs) else None
 
     @property
     def cpu_share(self) -> float:

@@ -9,10 +9,12 @@ import shutil
 import socket
 from pathlib import Path
 
+from chaos.readiness import Wanted, wanted, without_notify
+from chaos.runner.ports import a_port
 from chaos.runner.request import Request
 
 INSIDE = str(Path(__file__).resolve().parent.parent / "inside")
-FOR_ALL = ("hits", "pids", "tmp")
+FOR_ALL = ("hits", "pids", "tmp", "run")
 """The target may drop its rights before it writes there."""
 
 
@@ -27,6 +29,7 @@ class Folder:
         self.request = request
         self.transport_url = transport_url
         self.path = Path(request.folder)
+        self.port = ""
         self.exits = contextlib.ExitStack()
 
     def __enter__(self) -> Folder:
@@ -35,6 +38,8 @@ class Folder:
             path = self.path / name
             path.mkdir(exist_ok=True)
             path.chmod(0o777 if name in FOR_ALL else 0o755)
+        if self._mentions("{port}"):
+            self.port = self.exits.enter_context(a_port())
         self._write_script()
         self._write_config()
         return self
@@ -77,10 +82,30 @@ class Folder:
         return [self.filled(word) for word in self.request.argv]
 
     def filled(self, word: str) -> str:
-        """``word`` with the paths that only this run knows."""
+        """``word`` with what only this run knows."""
         if self.request.script:
             word = word.replace("{script}", str(self._script))
-        return word.replace("{config}", str(self.path / "target.conf")).replace("{transport_url}", self.transport_url)
+        word = word.replace("{config}", str(self.path / "target.conf")).replace("{folder}", str(self.own))
+        return word.replace("{transport_url}", self.transport_url).replace("{port}", self.port)
+
+    @property
+    def own(self) -> Path:
+        """Where ``{folder}`` leads: what the target leaves there is left over."""
+        return self.path / "run"
+
+    def wanted(self) -> list[tuple[str, Wanted]]:
+        """The signs of readiness, as they are said and as they are looked at."""
+        mute = any(word.startswith("notify.") for word in self.request.given)
+        texts = without_notify(self.request.ready) if mute else self.request.ready
+        return [(text, wanted(text)) for text in map(self.filled, texts)]
+
+    def commands_environment(self) -> dict[str, str]:
+        """What a command that asks whether the target is ready finds: the target's environment, without chaos's part in it."""
+        return dict(os.environ) | {name: self.filled(value) for name, value in self.request.env}
+
+    def _mentions(self, word: str) -> bool:
+        request = self.request
+        return any(word in text for text in (*request.argv, *dict(request.env).values(), request.config, *request.ready))
 
     def temporary_files(self) -> list[str]:
         """What lies in the target's TMPDIR, which it may have removed."""
@@ -107,4 +132,4 @@ class Folder:
         if "config.unreadable" in self.request.given:   # root may read whatever its mode is, but not a folder
             path.mkdir()
         elif self.request.config and "config.missing" not in self.request.given:
-            path.write_text(self.request.config.replace("{transport_url}", self.transport_url), encoding="utf-8")
+            path.write_text(self.filled(self.request.config), encoding="utf-8")

@@ -23,11 +23,12 @@ MOST_FILES = 2000
 
 class Belongings:
     """Of one run. ``spoken``: everything that names files to the target (arguments, environment of its own,
-    configuration); the folders in it, /run and the working folder are where its pid files are looked for."""
+    configuration); the folders in it, /run, the working folder and ``given`` are where its pid files are looked for. What
+    else is in ``own`` is chaos's."""
 
-    def __init__(self, spoken: Iterable[str], own: Path) -> None:
-        self._own = str(own)
-        self._folders = {"/run", os.getcwd(), *(_folder(path) for text in spoken for path in _PATH.findall(text))}
+    def __init__(self, spoken: Iterable[str], own: Path, given: Path) -> None:
+        self._own, self._given = f"{own}{os.sep}", f"{given}{os.sep}"
+        self._folders = {"/run", os.getcwd(), str(given), *(_folder(path) for text in spoken for path in _PATH.findall(text))}
         self._before = set(self._files())
         self._seen: set[str] = set()
         self._sockets: dict[str, str] = {}
@@ -43,11 +44,14 @@ class Belongings:
     def left(self, ever: Iterable[int], alive: Iterable[int]) -> tuple[Holding, ...]:
         """What is still there, now that the launcher is not; ``ever``: all pids of the tree, ``alive``: those left over."""
         pids = set(map(str, ever))
-        sockets = [path for path in self._sockets.values() if not path.startswith(self._own) and _is_socket(path)]
+        sockets = [path for path in self._sockets.values() if not self._is_chaoss(path) and _is_socket(path)]
         files = [path for path in self._files() if path not in self._before and _text(path) in pids]
         return (*(Holding("socket", path) for path in sorted(sockets)),
                 *(Holding("pid file", path) for path in sorted(files)),
                 *(holding for pid in alive for holding in (*_locks(pid), *_ports(pid))))
+
+    def _is_chaoss(self, path: str) -> bool:
+        return path.startswith(self._own) and not path.startswith(self._given)
 
     def _files(self) -> Iterator[str]:
         for folder in sorted(self._folders - {"/", ""}):

@@ -9,7 +9,6 @@ or the answer: an observation or ``{"harness": why}``.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -31,7 +30,6 @@ from chaos.runner.zygote import NotWarm, Warden, WardenGone, Zygotes
 SPARE_S = 20.0
 """What a supervisor may take beyond all limits of its case (stacks, clean-up, a busy machine) before it counts as stuck."""
 STOP_WITHIN_S = 6.0
-PR_SET_PDEATHSIG = 1
 LOOK_EVERY_S = 1.0
 
 
@@ -173,7 +171,7 @@ def _be_supervisor(request: Request, warden: Warden | NotWarm, writer: int, host
     try:
         try:
             signal.signal(signal.SIGTERM, _leave)
-            _die_with_parent(host, signal.SIGTERM)
+            ending.die_with_parent(host, signal.SIGTERM)
             zygotes.keep_only(warden if isinstance(warden, Warden) else None)
             os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
             os.dup2(2, 1)
@@ -197,13 +195,6 @@ def _observed(request: Request, warden: Warden | NotWarm, writer: int) -> bytes:
         return _broken(f"the process that held the case: {error}")
     except Exception:
         return _broken(traceback.format_exc())
-
-
-def _die_with_parent(parent_pid: int, number: signal.Signals) -> None:
-    """This process gets signal ``number`` when its parent dies, or now if it has died already."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-    if os.getppid() != parent_pid:
-        os.kill(os.getpid(), number)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -20,10 +20,12 @@ class Launch(ABC):
 
     pid: int
     above: int
+    beside: frozenset[int] = frozenset()
+    """What is below ``above`` and not of the tree."""
 
     def tree(self) -> list[tree.Seen]:
         """The launcher and all that comes from it, zombies included, also what it tried to get rid of."""
-        return tree.descendants(self.above)
+        return tree.descendants(self.above, self.beside)
 
     @abstractmethod
     def status(self) -> os.waitid_result | None:
@@ -41,8 +43,9 @@ class Launch(ABC):
 class Cold(Launch):
     """Executed by this process, which is the sub-reaper. Raises `CannotStart`."""
 
-    def __init__(self, folder: Folder, output: int) -> None:
+    def __init__(self, folder: Folder, output: int, asker_pid: int = 0) -> None:
         argv = folder.argv()
+        self.beside = frozenset({asker_pid})
         try:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                              env=folder.environment(), start_new_session=True)
@@ -54,7 +57,7 @@ class Cold(Launch):
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
     def reap_others(self) -> None:
-        ending.reap(lambda pid: pid != self.pid)
+        ending.reap(lambda pid: pid != self.pid and pid not in self.beside)
 
     def end(self) -> None:
         ending.end_all_below()

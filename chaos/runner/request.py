@@ -56,3 +56,6 @@ class Request:
     network: Network | None = None
     alone: bool = False
     folder: str = ""
+    ready: tuple[str, ...] = ()
+    """Signs of readiness that are all required, as texts (see ``readiness``). ``{port}`` in them, in config, argv and env is
+    a port that this run has for itself, ``{folder}`` a folder."""

@@ -26,6 +26,7 @@ from chaos.runner.output import Output
 from chaos.runner.proof.prover import STATE_SIGNAL, Prover
 from chaos.runner.request import Request
 from chaos.runner.serving import Serving
+from chaos.runner.signs import Signs
 from chaos.runner.zygote import NotWarm, Warden, WardenGone
 from chaos.secrets import leaks, masked
 
@@ -77,7 +78,7 @@ class Run:
         self.leftovers: tuple[Process, ...] = ()
         self.holdings: tuple[Holding, ...] = ()
         spoken = (*request.argv, *(value for _, value in request.env), request.config)
-        self.belongings = held.Belongings(spoken, self.folder.path)
+        self.belongings = held.Belongings(spoken, self.folder.path, self.folder.own)
         self.output = Output()
         self.stacks = ""
         self.prover: Prover | None = None
@@ -86,6 +87,10 @@ class Run:
         self.ahead: tuple[str, ...] = ()
         self.still_running = False
         self.asked: dict[int, float] = {}
+        self.signs: Signs | None = None
+        self.proven_s = -1.0
+        """When the tree was first seen to be unable to go on; the missing signs are asked for once more after that."""
+        self.asker_pid = 0
         self.tell_idle = tell_idle
         self.idle = False
         self.partial = b""
@@ -105,7 +110,14 @@ class Run:
         self.notify = self.folder.open_notify()
         self.selector.register(self.events, selectors.EVENT_READ, self.read_events)
         self.selector.register(self.notify, selectors.EVENT_READ, self.read_notices)
+        self._look_for_signs()
         return self
+
+    def _look_for_signs(self) -> None:
+        """Before the start: what is there already is another's."""
+        self.signs = Signs(self.folder.wanted(), self.selector, self.facts, self.now)
+        self.exits.callback(self.signs.close)
+        self.asker_pid = self.signs.begin(self.folder.commands_environment())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
@@ -132,12 +144,12 @@ class Run:
             self.started_as = "warm"
             self.output.add(warden.zygote.preface)
             warm = Warm(self.folder, writer, warden)
-            self._begin(warm.above, frozenset({warm.above, warden.zygote.process.pid}))
+            self._begin(warm.above, frozenset({warm.above, warden.zygote.process.pid, self.asker_pid} - {0}))
             warm.go()
             return warm
         self.started_as = f"cold: {warden}" if str(warden) else "cold"
-        self._begin(os.getpid(), frozenset())
-        return Cold(self.folder, writer)
+        self._begin(os.getpid(), frozenset({self.asker_pid} - {0}))
+        return Cold(self.folder, writer, self.asker_pid)
 
     def _begin(self, above: int, ours: frozenset[int]) -> None:
         """The start is now. The tree will be below ``above``; ``ours`` are no part of it."""
@@ -175,6 +187,9 @@ class Run:
                         self.selector.unregister(self.reader)
                     return
                 self.output.add(data)
+                self.facts.written_s = self.now()
+                if self.signs is not None:
+                    self.signs.hear(data)
 
     def look_at_root(self) -> None:
         """The launcher ended: learn how."""
@@ -217,6 +232,7 @@ class Run:
                 next_look = self.now() + self._tick_s
             if self.network:
                 self.network.step(self.now())
+            self._look_at_signs()
             self._step()
             if looks and not self.stopped_watching and self._is_proven():
                 self.stopped_watching = "proof"
@@ -224,6 +240,10 @@ class Run:
             self._look_closely()
         else:
             self._look_for_leftovers()
+
+    def _look_at_signs(self) -> None:
+        if self.signs is not None and self.facts.stop_sent_s is None and self.facts.ending is None:
+            self.signs.step()
 
     @property
     def _tick_s(self) -> float:
@@ -238,16 +258,23 @@ class Run:
             if self.now() > self._limit_s():
                 self.stopped_watching = "grace"
         elif self.serving.serves(self.now()) and (self.network is None or self.network.lets_it_stop()):
-            self._learn()
-            facts.served_s = self.now()
-            facts.stop_sent_s = self.now()   # before it is sent: what the target does about it must not seem earlier
-            self._send(facts.root_pid, signal.SIGTERM, "it serves: stop it")
+            self._stop("it serves: stop it")
         elif self.now() > self._limit_s():
-            self.stopped_watching = "deadline"
+            if self.serving.is_up():
+                self._stop("it is up, and shows no more: stop it")
+            else:
+                self.stopped_watching = "deadline"
         elif facts.same_deaths >= SAME_DEATHS:
             self.stopped_watching = "respawn"
         else:
             self._probe()
+
+    def _stop(self, why: str) -> None:
+        self._learn()
+        facts = self.facts
+        facts.served_s = self.now()
+        facts.stop_sent_s = self.now()   # before it is sent: what the target does about it must not seem earlier
+        self._send(facts.root_pid, signal.SIGTERM, why)
 
     def _limit_s(self) -> float:
         limits, facts = self.request.limits, self.facts
@@ -269,10 +296,20 @@ class Run:
         self._drain()
         self.look()
         self.look_at_root()
+        if not self._signs_are_missing_still():
+            return False
         if facts.ending is not None or (facts.stop_sent_s is None and self.serving.serves(self.now())):
             return False
         self.proof = proof
         return True
+
+    def _signs_are_missing_still(self) -> bool:
+        """Whether what is missing was asked for once more since the tree stands still: an answer of before may be outdated."""
+        if self.signs is None or not self.facts.signs or self.facts.announced_s is not None or self.facts.told_to_stop:
+            return True
+        if self.proven_s < 0 or self.facts.last_change_s > self.proven_s:
+            self.proven_s = self.now()
+        return self.signs.was_asked_since(self.proven_s)
 
     def _probe(self) -> None:
         """Ask each process that started its service for a real RPC call, again until it answers.
@@ -376,6 +413,7 @@ class Run:
             peak=facts.peak,
             standing=facts.standing,
             ready_s=facts.ready_s,
+            signs=facts.signs,
             served_s=None if facts.served_s is None else round(facts.served_s, 4),
             stop_sent_s=None if facts.stop_sent_s is None else round(facts.stop_sent_s, 4),
             alive_workers=facts.alive_workers if self.still_running else None,
