@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chaos.catalog import BREAKS_NODE, BY_NAME, MANNERS, REFUSED, RESET, TIMED_OUT, By, Error, SiteDoc
+from chaos.catalog import BREAKS_NODE, BY_NAME, MANNERS, REFUSED, RESET, TIMED_OUT, By, Error, SiteDoc, doc_of
 from chaos.model import Fault
 
 Told = tuple[str, tuple[str, ...]]
@@ -38,7 +38,8 @@ def _raise(fault: Fault) -> Told:
 
 def _error_of(fault: Fault) -> Error:
     """The exception that the words name; its message is the catalogue's where the site knows that exception."""
-    known = BY_NAME[fault.site].errors if fault.site in BY_NAME else ()
+    doc = doc_of(fault.site)
+    known = doc.errors if doc else ()
     if not fault.args:
         return known[0] if known else Error("RuntimeError", None, "injected")
     for error in known:

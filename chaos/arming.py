@@ -6,19 +6,22 @@ import functools
 from collections.abc import Iterable
 
 from chaos.actions import told
-from chaos.catalog import BY_NAME, SITES, By, Place
+from chaos.catalog import BY_NAME, SITES, By, Place, is_extra
 from chaos.model import Fault, token_of
 
 MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image"}
 """Sites at which nothing of the target can be watched: what was put in place is met when its interpreter starts."""
 
 
-def places_text(faults: tuple[Fault, ...], *, thorough: bool = False) -> str:
+def places_text(faults: tuple[Fault, ...], *, thorough: bool = False, extra: tuple[str, ...] = ()) -> str:
     """The part of the plan that says where the sites are. The usual ones are watched in every run, so that it shows what it
     reached besides its fault; the others where the case names them or ``thorough`` asks for all: what is not wrapped cannot
-    disturb.
+    disturb. ``extra``: callables of the target's own code, ``module:Qualified.name``; so is a site of that form in the case.
     """
-    return _places(frozenset(fault.site for fault in faults) & _SELDOM, thorough)
+    own = dict.fromkeys((*extra, *(fault.site for fault in faults if is_extra(fault.site))))
+    places = ((site, *site.partition(":")[::2]) for site in own)
+    named = "".join(_place(Place(module, name, "named"), site) + "\n" for site, module, name in places)
+    return _places(frozenset(fault.site for fault in faults) & _SELDOM, thorough) + named
 
 
 _SELDOM = frozenset(site.name for site in SITES if site.thorough)
@@ -32,7 +35,7 @@ def _places(named: frozenset[str], thorough: bool) -> str:
 
 
 def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False, own: str = "",
-              learns: bool = False) -> str:
+              learns: bool = False, extra: tuple[str, ...] = ()) -> str:
     """The agent's plan for one run: where the sites are, and what is to happen.
 
     ``own``: the package whose calls into other packages are sites as well; "" for none. ``learns``: what is imported is to
@@ -41,7 +44,7 @@ def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False
     lines = [_line(("calls", own))] if own else []
     lines += [_line(("learn",))] if learns else []
     lines += [_fault(index, fault, token_of(case_id, index)) for index, fault in enumerate(faults) if _is_agents(fault)]
-    return places_text(faults, thorough=thorough) + "".join(line + "\n" for line in lines)
+    return places_text(faults, thorough=thorough, extra=extra) + "".join(line + "\n" for line in lines)
 
 
 def _is_agents(fault: Fault) -> bool:

@@ -255,7 +255,7 @@ def _read_fault(part: _Part, sites: Collection[str], actions: Collection[str]) -
     named, hits_part = place.cut("#")
     site_part, role_part = named.cut("@")
     site = _name(site_part, _IN_SITE, "a site")
-    if "," not in site:     # CALLER,CALLEE is a traced call: which ones there are, only a run of the target can tell
+    if "," not in site and ":" not in site:     # a traced call or a callable of the target's: only a run of it can tell
         _require_known(site_part, site, sites, "site")
     role = None if role_part is None else _read_role(role_part)
     hits = Hits() if hits_part is None else _read_hits(hits_part)

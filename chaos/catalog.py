@@ -26,6 +26,7 @@ class Area(enum.StrEnum):
     BROKER = "the wire and the broker"
     SETUP = "configuration and logging"
     SYSTEM = "operating system"
+    OWN = "the target's own code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ EVENTLET = "oslo_service.backend._eventlet.service"
 THREADING = "oslo_service.backend._threading.service"
 MESSAGING = "oslo_messaging"
 
+ANYTHING = (Error("RuntimeError", None, "injected"), Error("OSError", errno.EIO, "Input/output error"), Error("MemoryError"))
 NO_THREAD = Error("RuntimeError", None, "can't start new thread")
 NO_PROCESS = Error("BlockingIOError", errno.EAGAIN, "Resource temporarily unavailable")
 NO_MEMORY = Error("OSError", errno.ENOMEM, "Cannot allocate memory")
@@ -352,3 +354,15 @@ SITES: tuple[SiteDoc, ...] = (
 )
 
 BY_NAME = {site.name: site for site in SITES}
+
+
+def is_extra(site: str) -> bool:
+    """Whether it is a callable of a target's own code, ``module:Qualified.name``: no row here knows it."""
+    return ":" in site and "," not in site
+
+
+def doc_of(site: str) -> SiteDoc | None:
+    """What is known of a site; of an extra one, what may happen at any callable. None: no such site."""
+    if is_extra(site):
+        return SiteDoc(site, Area.OWN, "a callable of the target's own code", (), ANYTHING, "cause")
+    return BY_NAME.get(site)

@@ -74,6 +74,11 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", metavar="PATH", help="the Python that runs the target (default: this one)")
     parser.add_argument("--deadline", type=_number_above_zero("a time in seconds"), metavar="S",
                         help="seconds that a start may take after its fault (default: 10)")
+    parser.add_argument("--ready", action="append", default=[], metavar="SIGN",
+                        help="how it shows that it is ready: notify, 'log: REGEX', 'file: PATH REGEX', 'tcp: HOST:PORT', "
+                             "'unix: PATH', 'http: URL STATUS', rpc, 'command: WORDS'; given again, all are required")
+    parser.add_argument("--site", action="append", default=[], metavar="MODULE:NAME",
+                        help="a callable of the target's own code that is a site as well, as package.module:Class.method")
     parser.add_argument("--transport", metavar="fake|rabbit|URL", default=None,
                         help="rabbit: a private RabbitMQ for as long as chaos runs; URL: a broker of yours, which is not "
                              "broken itself; fake (default): the target's own transport")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from chaos.calls import Rank, error_for, is_call, rank
-from chaos.catalog import BY_NAME, SiteDoc
+from chaos.catalog import BY_NAME, SiteDoc, doc_of, is_extra
 from chaos.model import Case, Exited, Fault, Hits, Judged, Observation, Phase, Site, StillRunning, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
@@ -146,10 +146,14 @@ def transport_cases(base: Case, profile: Profile, *, is_ours: bool = True) -> tu
     return tuple(replace(base, faults=(Fault(site, action, args, None, hits),)) for site, action, args, hits in rows)
 
 
-def plan(variant: Variant, profile: Profile, *, is_ours: bool = True) -> tuple[Case, ...]:
+def plan(variant: Variant, profile: Profile, *, is_ours: bool = True, extra: tuple[str, ...] = ()) -> tuple[Case, ...]:
     """The cases of one variant, each once. On a real transport its own are enough, but for a thorough profile; ``is_ours``:
-    the broker is a private one, which may be broken."""
+    the broker is a private one, which may be broken. ``extra``: sites that somebody named: where the good start did not come
+    by one, a case of it is planned all the same, and will be unreached: a name that is mistyped must not go unnoticed."""
     base = variant.baseline.case
+    reached = {site.name for site in variant.sites}
+    missing = tuple(Site(name, "parent", 1, 0.0) for name in extra if name not in reached)
+    variant = replace(variant, sites=(*variant.sites, *missing))
     real = transport_cases(base, profile, is_ours=is_ours) if base.transport else ()
     return (*(_usual(variant, profile) if not real or _at_least(profile, FULL) else ()), *real)
 
@@ -210,14 +214,14 @@ def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
     if is_call(site.name):
         yield from _failed_calls(site)
         return
-    doc = BY_NAME.get(site.name)
+    doc = doc_of(site.name)
     family = _family(site.role)
     if doc is None or family not in ("parent", "worker"):
         return
     for role in _roles(site, workers, profile):
         yield from _raises(site, doc, role, profile)
         for one in TRIES:
-            if _at_least(profile, one.since) and _is_for(one, site, doc):
+            if _at_least(profile, one.since) and (_is_for(one, site, doc) or _is_for_extra(one, site)):
                 yield Fault(site.name, one.action, one.args, role, one.hits)
 
 
@@ -238,6 +242,11 @@ def _is_for(one: Try, site: Site, doc: SiteDoc) -> bool:
         return False
     return (site.name in (one.sites or (site.name,)) and family in (one.roles or (family,))
             and site.phase in one.phases and one.action in _fitting(doc))
+
+
+def _is_for_extra(one: Try, site: Site) -> bool:
+    """What a sweep tries at the usual sites of a service is tried at a callable that somebody named on purpose."""
+    return is_extra(site.name) and "service.create" in one.sites and site.phase in one.phases
 
 
 def _fitting(doc: SiteDoc) -> tuple[str, ...]:

@@ -65,21 +65,17 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     case_id = format_case(case)
     own = target.own_package if exhaustive or any("," in fault.site for fault in case.faults) else ""
     argv, script = target.argv(case)
-    template = target.config
-    if case.transport is None:
-        template = template.replace(TRANSPORT_URL, target.transport_url)
-    else:       # the supervisor, which has the ports, fills in the URL
-        template += target.real_config
+    template = target.configuration(case)
     for fault in case.faults:
         template = _changed(template, fault)
     config, secrets = filled(template, case_id)
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
                    secrets=secrets, alone=any(_is_nodes(fault) for fault in case.faults),
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
-                   plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns),
-                   places=places_text(case.faults, thorough=thorough), learns=learns,
+                   plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns, extra=target.extra_sites),
+                   places=places_text(case.faults, thorough=thorough, extra=target.extra_sites), learns=learns,
                    limits=timing.limits(target, expected, wait_s=target.broker_wait_s if case.transport else 0.0),
-                   expected=expected)
+                   expected=expected, ready=target.ready)
 
 
 def _is_nodes(fault: Fault) -> bool:
@@ -93,6 +89,8 @@ def warmed(request: Request, baseline: Request, warm: Warm) -> Request:
         return replace(request, cold_because=warm.because)
     if (request.argv, request.env, request.script) != (baseline.argv, baseline.env, baseline.script):
         return replace(request, cold_because="its command is not that of the good start")
+    if any("{port}" in text for text in (*request.argv, *dict(request.env).values())):
+        return replace(request, cold_because="its port stands in its command")
     if request.case.transport and any(TRANSPORT_URL in text for text in (*request.argv, *dict(request.env).values())):
         return replace(request, cold_because="its transport URL stands in its command")
     for fault in request.case.faults:

@@ -54,6 +54,8 @@ class Options:
     """As it stands in a case id; None: the target's own."""
     breaks_broker: bool = True
     """Whether the broker is a private one."""
+    extra_sites: tuple[str, ...] = ()
+    """Sites in the target's own code that were named."""
 
     @property
     def part(self) -> tuple[str, ...]:
@@ -174,7 +176,8 @@ def _run_plan(target: Target, options: Options, pool: Pool, variants: Sequence[V
 
 def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
     """Every case of the plan that ``--only`` lets through. Raises nothing: an empty plan is the caller's to explain."""
-    cases = [case for variant in variants for case in plan(variant, options.profile, is_ours=options.breaks_broker)]
+    cases = [case for variant in variants for case in plan(variant, options.profile, is_ours=options.breaks_broker,
+                                                                extra=options.extra_sites)]
     return [case for case in cases if wanted(format_case(case), options.only) and _ours(case, options.shard)]
 
 

@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos.entry import Choice, fields_of, nearest, problems_of, wrong_signs, wrong_sites
 from chaos.errors import UsageError
 from chaos.model import Case
 
@@ -51,7 +51,12 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A launcher and how it is told its backend and workers: ``{backend}`` and ``{workers}`` in args and env values.
+    """A launcher and how it is told its backend and workers: ``{backend}`` and ``{workers}`` in args, env values and config,
+    and what ``choices`` add for a backend.
+
+    ``ready``: the signs of readiness that are all required (see ``readiness``). ``{port}`` in all of this is a port that each
+    run has for itself, ``{folder}`` a folder. ``extra_sites``: callables of its own code that are sites as well. ``known``:
+    the path of a file of known findings.
 
     ``{transport_url}`` in args, env values and ``config`` stands for ``transport_url``, or on a real transport for the URL
     that leads to its broker. ``config`` is the text of a configuration file that each run gets of its own, with
@@ -75,13 +80,21 @@ class Target:
     transport_url: str = ""
     real_config: str = ""
     broker_wait_s: float = 0.0
+    ready: tuple[str, ...] = ()
+    extra_sites: tuple[str, ...] = ()
+    known: str = ""
+    choices: tuple[Choice, ...] = ()
+    typed_ready: tuple[str, ...] = ()
+    typed_sites: tuple[str, ...] = ()
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
 
         A ``package.module:callable`` is started by the few lines that an installed console script consists of.
         """
-        args = tuple(self._filled(word, case) for word in self.args)
+        chosen = self._choice(case)
+        first = len(self.args) - len(self.typed_args)
+        args = tuple(self._filled(word, case) for word in (*self.args[:first], *chosen.args, *self.args[first:]))
         if CALLABLE.match(self.command):
             module, _, qualified = self.command.partition(":")
             text = SCRIPT.format(module=module, first=qualified.partition(".")[0], callable=qualified)
@@ -89,7 +102,14 @@ class Target:
         return (_executable(self.command, self.python), *args), None
 
     def environment(self, case: Case) -> tuple[tuple[str, str], ...]:
-        return tuple((name, self._filled(value, case)) for name, value in self.env)
+        return tuple((name, self._filled(value, case)) for name, value in (*self.env, *self._choice(case).env))
+
+    def configuration(self, case: Case) -> str:
+        """The text of its configuration file; where its broker is on a real transport, the supervisor fills in."""
+        return self._filled(self.config + (self.real_config if case.transport else ""), case)
+
+    def _choice(self, case: Case) -> Choice:
+        return next((one for one in self.choices if one.backend == case.backend), Choice(case.backend))
 
     def _filled(self, word: str, case: Case) -> str:
         return _filled(word if case.transport else word.replace(TRANSPORT_URL, self.transport_url), case)
@@ -110,6 +130,8 @@ class Target:
     def options(self) -> str:
         """What must be typed behind a case id so that the same target is meant elsewhere."""
         parts = [] if self.python == sys.executable else ["--python", self.python]
+        for option, words in (("--ready", self.typed_ready), ("--site", self.typed_sites)):
+            parts += [part for word in words for part in (option, word)]
         if self.typed_args:
             parts += ["--", *self.typed_args]
         return "".join(" " + _quoted(part) for part in parts)
@@ -159,64 +181,20 @@ def _entries_of(path: Path) -> dict[str, Target]:
 
 
 def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
-    problems = [f"unknown key {key!r}{_nearest(key, ENTRY)}" for key in sorted(set(entry) - set(ENTRY))]
-    problems += [f"{key} = {entry[key]!r}; {right} would be right" for key, (is_right, right) in ENTRY.items()
-                 if key in entry and not is_right(entry[key])]
-    if "command" not in entry:
-        problems.append("'command' is missing: a package.module:callable, a console script or a path")
-    if problems:
+    if problems := problems_of(entry):
         raise UsageError(f"{path}: target {name!r}: " + "; ".join(problems))
-    return Target(name, entry["command"], tuple(map(str, entry.get("args", ()))),
-                  tuple((key, str(value)) for key, value in entry.get("env", {}).items()),
-                  tuple(entry.get("backends", ("-",))), tuple(entry.get("workers", (1,))),
-                  entry.get("python", sys.executable), entry.get("deadline_s"), entry.get("config", ""),
-                  package=entry.get("package", ""), transport_url=entry.get("transport_url", ""),
-                  real_config=entry.get("real_config", ""), broker_wait_s=float(entry.get("broker_wait_s", 0.0)))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_list_of_texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_list_of_counts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_count, value))
-
-
-ENTRY: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "command": (_is_text, "a package.module:callable, a console script or a path"),
-    "args": (lambda value: value == [] or _is_list_of_texts(value), 'a list such as ["--workers", "{workers}"]'),
-    "env": (lambda value: isinstance(value, dict), "a table of texts"),
-    "backends": (_is_list_of_texts, 'a list such as ["eventlet", "threading"]'),
-    "workers": (_is_list_of_counts, "a list such as [1, 2]"),
-    "python": (_is_text, "the path of a Python interpreter"),
-    "deadline_s": (lambda value: _is_count(value) or (isinstance(value, float) and value > 0), "seconds above 0"),
-    "config": (_is_text, "the text of a configuration file"),
-    "package": (_is_text, "the name of the package whose calls into others the exhaustive loop fails"),
-    "transport_url": (_is_text, 'a transport URL such as "fake://", which {transport_url} stands for by default'),
-    "broker_wait_s": (lambda value: _is_count(value) or (isinstance(value, float) and value > 0), "seconds above 0"),
-    "real_config": (_is_text, "text that is added to config on a real transport, where waiting takes longer"),
-}
-"""The keys of an entry: what is right for each, as a rule and in words."""
-
-
-def _nearest(word: str, known: set[str] | dict[str, Any]) -> str:
-    near = difflib.get_close_matches(word, list(known), 3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return Target(name=name, **fields_of(entry))
 
 
 # --- from what was typed -----------------------------------------------------------------------------------------------
 
 
-def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None) -> Target:
-    """The target that ``typed`` names. Raises UsageError when there is none, or when it could not possibly start."""
+def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None, ready: tuple[str, ...] = (),
+            sites: tuple[str, ...] = ()) -> Target:
+    """The target that ``typed`` names. Raises UsageError when there is none, or when it could not possibly start.
+
+    ``ready`` is said instead of what its entry says, ``sites`` besides.
+    """
     known = entries()
     if not typed.strip():
         raise UsageError(f"target {typed!r}: nothing is named; one of {', '.join(sorted(known))}, a "
@@ -227,6 +205,12 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
         target = dataclasses.replace(target, python=_python(python))
     if args:
         target = dataclasses.replace(target, args=target.args + args, typed_args=args)
+    if wrong := [*wrong_signs(ready), *wrong_sites(sites)]:
+        raise UsageError("; ".join(text.replace("ready = ", "--ready ") for text in wrong))
+    if ready:
+        target = dataclasses.replace(target, ready=ready, typed_ready=ready)
+    if sites:
+        target = dataclasses.replace(target, extra_sites=(*target.extra_sites, *sites), typed_sites=sites)
     if entry is None and _mentions("{backend}", target):
         target = dataclasses.replace(target, backends=("eventlet", "threading"))
     if entry is None and _mentions("{workers}", target):
@@ -254,7 +238,7 @@ def _must_be_startable(target: Target, known: dict[str, Target]) -> None:
         _must_be_script(command)
     elif not os.access(_executable(command, target.python), os.X_OK):
         raise UsageError(f"unknown target {command!r}: it is neither a known target ({', '.join(sorted(known))}) nor a "
-                         f"console script on PATH nor package.module:callable nor a path{_nearest(command, known)}")
+                         f"console script on PATH nor package.module:callable nor a path{nearest(command, known)}")
 
 
 def _must_be_script(path: str) -> None:

@@ -42,7 +42,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "events": {"model"},
     "arming": {"actions", "catalog", "model"},
     # what is started, and how long it may take
-    "target": {"errors", "model"},
+    "readiness": set(),
+    "entry": {"caseid", "readiness"},
+    "target": {"entry", "errors", "model"},
     "typed": {"actions", "caseid", "catalog", "errors", "model", "target"},
     "prepare": {"arming", "caseid", "catalog", "model", "runner.request", "secrets", "target"},
     # the only part that has processes
@@ -50,7 +52,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.output": set(),
     "runner.held": {"model", "runner.tree"},
     "runner.ending": {"runner.tree"},
-    "runner.folder": {"runner.request"},
+    "runner.ports": set(),
+    "runner.folder": {"readiness", "runner.ports", "runner.request"},
+    "runner.asker": {"runner.ending"},
+    "runner.signs": {"model", "readiness", "runner.asker", "runner.facts"},
     "runner.zygote": {"runner.folder", "runner.request"},
     "runner.launch": {"runner.ending", "runner.folder", "runner.tree", "runner.zygote"},
     "runner.facts": {"model", "runner.tree", "runner.wire"},
@@ -61,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
     "runner.supervise": {"model", "runner.ending", "runner.facts", "runner.folder", "runner.held", "runner.launch",
                          "runner.network", "runner.output", "runner.proof.prover", "runner.request", "runner.serving",
-                         "runner.stacks", "runner.tree", "runner.wire", "runner.zygote", "secrets"},
+                         "runner.signs", "runner.stacks", "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # a real wire: companions, each a process of its own, and what their users have of them
@@ -99,7 +104,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
-PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "errorlines",
+PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "entry",
+        "errorlines", "readiness",
         "events", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
         "report.closing", "report.document", "report.explain", "report.findings", "report.matrix",
         "report.results", "secrets"}
@@ -114,6 +120,8 @@ MAY_CREATE = {
     "network.node": {"subprocess"},
     "network.companion": {"subprocess"},
     "network.prober": {"os.fork"},
+    # The commands that ask whether a target is ready, below a process that is forked for them.
+    "runner.asker": {"os.fork", "subprocess"},
     "runner.pool": {"subprocess"},
     "runner.host": {"os.fork"},
     "runner.launch": {"subprocess"},
@@ -144,7 +152,8 @@ MAY_EXIT = {
     "network.prober": {"os._exit"},
     "cli": {"sys.exit"},
     "__main__": {"sys.exit"},
-    # A forked supervisor must never run on into its parent's code.
+    # Neither must the process that asks, nor a forked supervisor.
+    "runner.asker": {"os._exit"},
     "runner.host": {"os._exit", "SystemExit"},
 }
 

@@ -20,7 +20,12 @@ from chaos.transport import attached, is_private, kind_of, must_be_there
 
 
 def target_of(options: Namespace) -> Target:
-    return resolve(options.target, options.args, python=options.python)
+    return target_called(options.target, options)
+
+
+def target_called(name: str, options: Namespace) -> Target:
+    """The target of that name, with all that was typed about it."""
+    return resolve(name, options.args, python=options.python, ready=tuple(options.ready), sites=tuple(options.site))
 
 
 def timing_of(options: Namespace) -> Timing:
@@ -41,7 +46,7 @@ def options_of(options: Namespace, target: Target) -> Options:
     return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
                    getattr(options, "jobs", 1), getattr(options, "seed", 0), timing_of(options),
                    getattr(options, "cold", False), getattr(options, "shard", (1, 1)), transport,
-                   is_private(options.transport))
+                   is_private(options.transport), target.extra_sites)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from chaos.commands.asked import is_missing, options_of, pool_on, target_of, timing_of, writable
+from chaos.commands.asked import is_missing, options_of, pool_on, target_called, target_of, timing_of, writable
 from chaos.commands.excusing import excused, known_of, say_known, status_with
 from chaos.commands.shown import say_case, say_unhealthy, width, write_cases
 from chaos.commands.status import Status, status_of
@@ -20,7 +20,7 @@ from chaos.report.explain import explain
 from chaos.report.jsonfile import read_cases
 from chaos.report.results import line_of
 from chaos.sweep import healthy, run_baselines, variants_of
-from chaos.target import Target, resolve
+from chaos.target import Target
 from chaos.transport import RABBIT, kind_of
 from chaos.typed import case_of
 
@@ -40,7 +40,9 @@ def do_check(options: Namespace) -> Status:
         say_case(variant.baseline, target)
     if out is not None:
         write_cases(out, target, [variant.baseline for variant in variants])
-    return status_of(variant.baseline.verdict.grade for variant in variants)
+    status = status_of(variant.baseline.verdict.grade for variant in variants)
+    silent = any(variant.baseline.seen.expected.silent for variant in variants)
+    return Status.INCONCLUSIVE if silent and status is Status.PASS else status
 
 
 def do_run(options: Namespace) -> Status:
@@ -102,7 +104,7 @@ def run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple
     ``prepare`` is called when everything that was typed makes sense, before anything is started.
     """
     cases = [case_of(text) for text in options.case_ids]
-    targets = {case.target: resolve(case.target, options.args, python=options.python) for case in cases}
+    targets = {case.target: target_called(case.target, options) for case in cases}
     if any(case.transport for case in cases):
         options.transport = options.transport if kind_of(options.transport) else RABBIT
         for case in cases:

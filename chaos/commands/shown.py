@@ -40,10 +40,15 @@ def say_case(judged: Judged, target: Target) -> None:
         return
     seen = judged.seen
     stop_s = seen.elapsed_s - (seen.stop_sent_s or seen.elapsed_s)
-    ready = "" if seen.ready_s is None else f", READY=1 after {seen.ready_s:.2f} s"
-    print(f"{format_case(judged.case)}: nothing is broken. It served after {seen.served_s or 0:.2f} s{ready}, with at "
+    signs = [f", {sign.text!r} after {sign.seen_s:.2f} s" for sign in seen.signs if sign.seen_s is not None]
+    signs += [f", READY=1 after {seen.ready_s:.2f} s"] if seen.ready_s is not None and not seen.signs else []
+    came_up = (f"nothing that can be decided is broken. It stayed up, and was quiet by {seen.served_s or 0:.2f} s"
+               if seen.expected.silent else f"nothing is broken. It served after {seen.served_s or 0:.2f} s")
+    print(f"{format_case(judged.case)}: {came_up}{''.join(signs)}, with at "
           f"most {seen.peak.processes} processes and {seen.peak.threads} threads; told to stop, it was gone after "
           f"{stop_s:.2f} s: {ended(seen.ending, seen.elapsed_s)}.")
+    if judged.verdict.note:
+        print(f"undecided: {judged.verdict.note}")
 
 
 def write_cases(out: Path, target: Target, cases: Sequence[Judged]) -> None:

@@ -381,8 +381,20 @@ def _announce_to(base, hidden):
     return __init_subclass__
 
 
+def _named(owner, name):
+    """Where a callable that somebody named has to be replaced: (owner, name, what it is). A class is its ``__init__``; what a
+    class inherits is replaced in it alone."""
+    lines = owner.__mro__ if isinstance(owner, type) else (owner,)
+    raw = next((vars(one)[name] for one in lines if name in vars(one)), None)
+    if isinstance(raw, type):
+        owner, name, raw = raw, "__init__", raw.__init__
+    return owner, name, None if raw is object.__init__ else raw
+
+
 def _replace(owner, name, how, site, milestone):
     raw = vars(owner).get(name)
+    if how == "named":
+        owner, name, raw = _named(owner, name)
     if raw is None:
         return
     kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None

@@ -122,6 +122,9 @@ def _moments(seen: Observation) -> Iterator[tuple[float, str]]:
     for milestone in seen.milestones:
         yield milestone.at_s, f"{milestone.name} ({milestone.role}, pid {milestone.pid})"
     yield from _firing_moments(seen.fired)
+    for sign in seen.signs:
+        if sign.seen_s is not None:
+            yield sign.seen_s, f"ready by {sign.text}"
     for notice in seen.notices:
         yield notice.at_s, f"notice {notice.text}"
     if seen.served_s is not None:

@@ -100,7 +100,7 @@ class Folder:
         return [(text, wanted(text)) for text in map(self.filled, texts)]
 
     def commands_environment(self) -> dict[str, str]:
-        """What a command that asks whether the target is ready finds: the target's environment, without chaos's part in it."""
+        """What a command that asks whether the target is ready finds: the target's environment, chaos's part left out."""
         return dict(os.environ) | {name: self.filled(value) for name, value in self.request.env}
 
     def _mentions(self, word: str) -> bool:

@@ -16,8 +16,10 @@ LEARN_NOTICE_S = 2.0
 LEARN_QUIET_S = 8.0
 """How long a baseline must have been quiet before it counts as one that never shows when it is ready: longer than the naps
 of a slow start."""
-LEARN_RESTLESS_S = 20.0
+LEARN_RESTLESS_S = 12.0
 """The same for one that is never quiet (a timer of its own), from its start on."""
+RESTLESS_S = 5.0
+"""How long after its fault one that is never quiet is taken as up."""
 BUSY = 0.5
 """Processor seconds a second from which it is not waiting for work, but computing."""
 QUIET_S = 2.0
@@ -40,7 +42,7 @@ class Serving:
         if expected is None:
             return self._learns(len(serving), now_s)
         if expected.silent:
-            return self._is_quiet(now_s, QUIET_S)
+            return self._is_quiet(now_s, QUIET_S) or self._is_restless(now_s)
         if len(serving & facts.pids_at("answered")) < expected.answers:
             return False
         if self._is_mute and not facts.signs:
@@ -53,7 +55,7 @@ class Serving:
         return now_s >= since_s + AT_ITS_WORD_S and self._stands(expected.standing)
 
     def is_up(self) -> bool:
-        """Whether it is there, now that its time has passed: more can be asked of no launcher that shows nothing. Not where it
+        """Whether it is there, now that its time has passed: no launcher that shows nothing owes more. Not where it
         computes all the time."""
         if self.facts.cpu_share >= BUSY:
             return False
@@ -89,6 +91,10 @@ class Serving:
         """Nothing was asked for, and nothing of oslo.service, which would show whether it serves, is to be seen."""
         facts = self.facts
         return not facts.signs and facts.ready_s is None and not facts.has_services and self.request.case.backend == "-"
+
+    def _is_restless(self, now_s: float) -> bool:
+        fired = self.facts.fired
+        return bool(fired) and now_s >= fired[-1].at_s + RESTLESS_S and self.facts.cpu_share < BUSY
 
     def _has_settled(self, now_s: float) -> bool:
         return self._is_quiet(now_s, LEARN_QUIET_S) or (now_s >= LEARN_RESTLESS_S and self.facts.cpu_share < BUSY)
@@ -137,5 +143,7 @@ class Serving:
         roles = sorted({facts.roles.get(pid, "") for pid in facts.serving()})
         answers = len(facts.serving() & facts.pids_at("answered"))
         ready_s = facts.announced_s if facts.announced_s is not None else facts.ready_s
+        if silent and facts.last_change_s < LEARN_RESTLESS_S / 2:
+            ready_s = facts.last_change_s
         return Expectation(serving, facts.ready_s is not None, facts.peak.processes, facts.peak.threads, facts.peak.fds,
-                           facts.last_change_s if silent else ready_s, tuple(roles), facts.least or Peak(), answers, silent)
+                           ready_s, tuple(roles), facts.least or Peak(), answers, silent)

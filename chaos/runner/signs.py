@@ -13,7 +13,6 @@ import selectors
 import shlex
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +21,8 @@ from chaos.readiness import Wanted
 from chaos.runner.asker import Asker
 from chaos.runner.facts import Facts
 
-AGAIN_S = 0.15
-"""How long after an answer it is asked again: a start is seldom decided by less."""
+AGAIN_S, MOST_AGAIN_S, LATER = 0.15, 1.0, 1.15
+"""How long after an answer it is asked again, and how much later each time: who logs each question must not drown in them."""
 WITHIN_S = 2.0
 """Who has accepted a connection and says nothing for so long has not answered."""
 LONGEST_LINE = 64 * 1024
@@ -45,6 +44,13 @@ class Look:
         self.asked_s: float | None = None
         self.begun_s = -1.0
         self.again_s = 0.0
+        self.pause_s = AGAIN_S
+
+    def answered(self, begun_s: float, said: str, now_s: float) -> None:
+        """What was asked at ``begun_s`` has an answer."""
+        self.begun_s, self.asked_s, self.again_s = begun_s, None, now_s + self.pause_s
+        self.pause_s = min(self.pause_s * LATER, MOST_AGAIN_S)
+        self.note(said, now_s)
 
     def note(self, said: str, now_s: float) -> None:
         self.said = said
@@ -117,16 +123,14 @@ class Signs:
 
         def say(said: str) -> None:
             if look.asked_s == begun_s:
-                look.asked_s, look.begun_s, look.again_s = None, begun_s, self.now() + AGAIN_S
-                look.note(said, self.now())
+                look.answered(begun_s, said, self.now())
         return say
 
     def _give_up_late(self, look: Look, now_s: float) -> None:
         """A socket that does not answer; the asker sees to its commands itself."""
         if look.asked_s is not None and now_s > look.asked_s + WITHIN_S and look.wanted.kind != "command":
             self.talks.pop(look.text).close()
-            look.begun_s, look.again_s, look.asked_s = look.asked_s, now_s + AGAIN_S, None
-            look.note(f"no answer within {WITHIN_S:.0f} s", now_s)
+            look.answered(look.asked_s, f"no answer within {WITHIN_S:.0f} s", now_s)
 
     def ask_nothing(self, look: Look) -> None:
         """A line of output: `hear` sees it."""
@@ -168,8 +172,7 @@ class Signs:
             return
         look = self.looks[answer[0]]
         if look.asked_s is not None:
-            look.begun_s, look.asked_s, look.again_s = look.asked_s, None, self.now() + AGAIN_S
-            look.note(answer[1], self.now())
+            look.answered(look.asked_s, answer[1], self.now())
 
 
 _ASK: dict[str, Callable[[Signs, Look], None]] = {
@@ -220,7 +223,7 @@ class _Tail:
         return any(pattern.search(line) for line in data.decode("utf-8", "replace").splitlines())
 
 
-def _address(wanted: Wanted) -> tuple[socket.AddressFamily, object, bytes]:
+def _address(wanted: Wanted) -> tuple[socket.AddressFamily, str | tuple[str, int], bytes]:
     """Family, address, and what is sent once connected."""
     if wanted.kind == "unix":
         return socket.AF_UNIX, wanted.what, b""
@@ -239,8 +242,8 @@ def _address(wanted: Wanted) -> tuple[socket.AddressFamily, object, bytes]:
 class _Conversation:
     """One connection: made, asked, answered, closed, as the selector says that it can go on."""
 
-    def __init__(self, selector: selectors.BaseSelector, family: socket.AddressFamily, address: object, question: bytes,
-                 wanted: Wanted, say: Say) -> None:
+    def __init__(self, selector: selectors.BaseSelector, family: socket.AddressFamily,
+                 address: str | tuple[str, int], question: bytes, wanted: Wanted, say: Say) -> None:
         self.selector = selector
         self.question = question
         self.wanted = wanted

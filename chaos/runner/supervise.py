@@ -304,7 +304,7 @@ class Run:
         return True
 
     def _signs_are_missing_still(self) -> bool:
-        """Whether what is missing was asked for once more since the tree stands still: an answer of before may be outdated."""
+        """Whether what is missing was asked for once more since the tree stands still: an answer may be old."""
         if self.signs is None or not self.facts.signs or self.facts.announced_s is not None or self.facts.told_to_stop:
             return True
         if self.proven_s < 0 or self.facts.last_change_s > self.proven_s:

@@ -45,7 +45,7 @@ class Exhibit:
     defect breaks besides; any other one is a false alarm. ``fault``: the fault part of a case id; none: a plain check.
     ``expected``: what chaos knows of a good start beforehand. ``waits``: what chaos lacks so far to see it; such an
     exhibit is missed like any other until then. ``deadline_s``: seconds after the fault, or after exec in a plain check;
-    None: chaos's own.
+    None: chaos's own. ``ready``: how it shows that it is ready; () for one that does not.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Exhibit:
     deadline_s: float | None = None
     grace_s: float = 8.0
     orphan_s: float = 3.0
+    ready: tuple[str, ...] = ("notify",)
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -75,7 +76,7 @@ class Exhibit:
         how = ("{backend}", "{workers}") if self.backends != ("-",) else ()
         scratch.mkdir(exist_ok=True)
         env = {"GALLERY_SCRATCH": str(scratch), "GALLERY_PYTHON": sys.executable, "GALLERY_SECRET": SECRET}
-        return Target(self.name, command, (str(path), *how, *self.args), tuple(env.items()), self.backends)
+        return Target(self.name, command, (str(path), *how, *self.args), tuple(env.items()), self.backends, ready=self.ready)
 
     def request(self, case: Case, scratch: Path, expected: Expectation | None) -> Request:
         timing = Timing(self.deadline_s, self.grace_s)

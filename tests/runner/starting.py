@@ -58,12 +58,14 @@ class Stage:
         limits: Limits = SHORT,
         expected: Expectation | None = None,
         secrets: tuple[str, ...] = (),
+        ready: tuple[str, ...] = ("notify",),
     ) -> Request:
         """``script`` as a launcher, started by this Python."""
         self.count += 1
         path = self.folder / f"launcher{self.count}.py"
         path.write_text(f"NOTES = {str(self.notes)!r}\n{PRELUDE}\n{textwrap.dedent(script)}", encoding="utf-8")
-        return self.request_of(sys.executable, str(path), faults=faults, limits=limits, expected=expected, secrets=secrets)
+        return self.request_of(sys.executable, str(path), faults=faults, limits=limits, expected=expected, secrets=secrets,
+                               ready=ready)
 
     def request_of(
         self,
@@ -72,19 +74,22 @@ class Stage:
         limits: Limits = SHORT,
         expected: Expectation | None = None,
         secrets: tuple[str, ...] = (),
+        ready: tuple[str, ...] = ("notify",),
     ) -> Request:
         name = f"launcher{self.count}"
         return Request(
             case_id=f"{name}/-/w1/none", case=Case(name, "-", 1, faults), argv=argv, plan=plan_text(name, faults),
-            limits=limits, expected=expected, secrets=secrets, env=(("PYTHONFAULTHANDLER", ""),),
+            limits=limits, expected=expected, secrets=secrets, env=(("PYTHONFAULTHANDLER", ""),), ready=ready,
         )
 
     def run(
         self, script: str, *faults: Fault, limits: Limits = SHORT, expected: Expectation | None = None,
-        secrets: tuple[str, ...] = (),
+        secrets: tuple[str, ...] = (), ready: tuple[str, ...] = ("notify",),
     ) -> Observation:
+        """``ready``: how it shows that it is ready; () for one that never does."""
         with Pool() as pool:
-            seen = pool.run_one(self.request(script, *faults, limits=limits, expected=expected, secrets=secrets))
+            request = self.request(script, *faults, limits=limits, expected=expected, secrets=secrets, ready=ready)
+            seen = pool.run_one(request)
             assert not os.listdir(pool.folder), "the folder of the run is gone"
             assert pool.host is not None
             assert not list(below(pool.host.process.pid)), "and so is its tree"

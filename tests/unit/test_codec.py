@@ -34,6 +34,7 @@ from chaos.model import (
     Process,
     Proof,
     SentSignal,
+    Sign,
     Site,
     StillRunning,
     Variant,
@@ -54,6 +55,7 @@ SEEN = Observation(
     fired=(Firing(0.1, 0, "process.fork", "parent", 100, 1, "raise", "chaos-0123456789", Phase.STOP),),
     milestones=(Milestone(0.2, "configured", "parent", 100),),
     notices=(Notice(0.3, "READY=1\nSTATUS=up"),),
+    signs=(Sign("notify", 0.3), Sign("tcp: 127.0.0.1:1", None, "Connection refused")),
     processes=(PROCESS,),
     signals=(SentSignal(1.0, "SIGTERM", 100, "it serves: stop it"),),
     leftovers=(PROCESS,),
@@ -77,8 +79,9 @@ VERDICT = Verdict(Outcome.KILLED, Grade.FAIL, (Broken("status", "SIGKILL"),), "n
 JUDGED = Judged(CASE, SEEN, VERDICT)
 VALUES = (
     Hits(), Hits(2), Hits(2, 2), FAULT, Fault("a", "b"), CASE, Case("a", "-", 1), Exited(3), Killed("SIGTERM", True),
-    StillRunning(10.0), *SEEN.hits, *SEEN.fired, *SEEN.milestones, *SEEN.notices, PROCESS, Process(1, 0, "", "", 0.0),
-    *SEEN.signals, *SEEN.holdings, SEEN.peak, SEEN.limits, Expectation(), SEEN.expected, SEEN, VERDICT, JUDGED,
+    StillRunning(10.0), *SEEN.hits, *SEEN.fired, *SEEN.milestones, *SEEN.notices, *SEEN.signs, PROCESS,
+    Process(1, 0, "", "", 0.0), *SEEN.signals, *SEEN.holdings, SEEN.peak, SEEN.limits, Expectation(), SEEN.expected, SEEN,
+    VERDICT, JUDGED,
     *SEEN.leftovers, Broken("ends", "why"), Site("a", "parent", 1, 0.1, Phase.SERVING),
     Variant(JUDGED, (Site("a", "parent", 1, 0.1),)), dataclasses.replace(SEEN, ending=Exited(0)),
     dataclasses.replace(SEEN, ending=StillRunning(1.5)), Variant(JUDGED),
