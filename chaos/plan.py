@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from chaos.calls import Rank, error_for, is_call, rank
-from chaos.catalog import BY_NAME, SiteDoc, doc_of, is_extra
+from chaos.catalog import ANYTHING, BY_NAME, SiteDoc, doc_of, is_extra
 from chaos.model import Case, Exited, Fault, Hits, Judged, Observation, Phase, Site, StillRunning, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
@@ -152,10 +152,10 @@ def plan(variant: Variant, profile: Profile, *, is_ours: bool = True, extra: tup
     by one, a case of it is planned all the same, and will be unreached: a name that is mistyped must not go unnoticed."""
     base = variant.baseline.case
     reached = {site.name for site in variant.sites}
-    missing = tuple(Site(name, "parent", 1, 0.0) for name in extra if name not in reached)
-    variant = replace(variant, sites=(*variant.sites, *missing))
+    missing = (Fault(name, "raise", ANYTHING[0].words) for name in extra if name not in reached)
     real = transport_cases(base, profile, is_ours=is_ours) if base.transport else ()
-    return (*(_usual(variant, profile) if not real or _at_least(profile, FULL) else ()), *real)
+    return (*(_usual(variant, profile) if not real or _at_least(profile, FULL) else ()),
+            *(replace(base, faults=(fault,)) for fault in missing), *real)
 
 
 def _usual(variant: Variant, profile: Profile) -> tuple[Case, ...]:
@@ -268,7 +268,7 @@ def _at_least(profile: Profile, least: Profile) -> bool:
 def _raises(site: Site, doc: SiteDoc, role: str, profile: Profile) -> Iterator[Fault]:
     if site.phase is Phase.SERVING or "raise" not in doc.actions:
         return
-    if (profile is Profile.SMOKE and doc.name not in MOST_TELLING) or (doc.thorough and not _at_least(profile, FULL)):
+    if (profile is Profile.SMOKE and doc.name not in MOST_TELLING and not is_extra(doc.name)) or (doc.thorough and not _at_least(profile, FULL)):
         return
     if doc.name == "rpc.connect":
         if _at_least(profile, FULL):

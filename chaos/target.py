@@ -85,7 +85,6 @@ class Target:
     known: str = ""
     choices: tuple[Choice, ...] = ()
     typed_ready: tuple[str, ...] = ()
-    typed_sites: tuple[str, ...] = ()
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
@@ -130,8 +129,7 @@ class Target:
     def options(self) -> str:
         """What must be typed behind a case id so that the same target is meant elsewhere."""
         parts = [] if self.python == sys.executable else ["--python", self.python]
-        for option, words in (("--ready", self.typed_ready), ("--site", self.typed_sites)):
-            parts += [part for word in words for part in (option, word)]
+        parts += [part for word in self.typed_ready for part in ("--ready", word)]
         if self.typed_args:
             parts += ["--", *self.typed_args]
         return "".join(" " + _quoted(part) for part in parts)
@@ -210,7 +208,7 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
     if ready:
         target = dataclasses.replace(target, ready=ready, typed_ready=ready)
     if sites:
-        target = dataclasses.replace(target, extra_sites=(*target.extra_sites, *sites), typed_sites=sites)
+        target = dataclasses.replace(target, extra_sites=(*target.extra_sites, *sites))
     if entry is None and _mentions("{backend}", target):
         target = dataclasses.replace(target, backends=("eventlet", "threading"))
     if entry is None and _mentions("{workers}", target):

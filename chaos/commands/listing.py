@@ -28,7 +28,7 @@ def do_sites(options: Namespace) -> Status:
     for variant in variants:
         print(format_case(variant.baseline.case))
         for site in variant.sites:
-            print(f"  {site.at_s:8.3f} s  {site.name:<22}{site.role:<12}{site.hits:>4} "
+            print(f"  {site.at_s:8.3f} s  {site.name:<21} {site.role:<12}{site.hits:>4} "
                   f"hit{'' if site.hits == 1 else 's'}  {site.phase.value}")
     return Status.PASS if all(map(healthy, variants)) else say_unhealthy(variants, target)
 

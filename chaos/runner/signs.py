@@ -25,6 +25,8 @@ AGAIN_S, MOST_AGAIN_S, LATER = 0.15, 1.0, 1.15
 """How long after an answer it is asked again, and how much later each time: who logs each question must not drown in them."""
 WITHIN_S = 2.0
 """Who has accepted a connection and says nothing for so long has not answered."""
+SOON_S = 0.3
+"""After so long the answer of before says nothing any more."""
 LONGEST_LINE = 64 * 1024
 MOST_READ = 1 << 20
 
@@ -128,6 +130,8 @@ class Signs:
 
     def _give_up_late(self, look: Look, now_s: float) -> None:
         """A socket that does not answer; the asker sees to its commands itself."""
+        if look.asked_s is not None and now_s > look.asked_s + SOON_S:
+            look.said = "no answer yet"
         if look.asked_s is not None and now_s > look.asked_s + WITHIN_S and look.wanted.kind != "command":
             self.talks.pop(look.text).close()
             look.answered(look.asked_s, f"no answer within {WITHIN_S:.0f} s", now_s)
@@ -141,7 +145,7 @@ class Signs:
         if self.facts.ready_s is not None:
             look.said, look.seen_s = "", self.facts.ready_s
         else:
-            look.said = "it has not come"
+            look.said = "READY=1 has not come"
 
     def ask_rpc(self, look: Look) -> None:
         answered = self.facts.pids_at("answered")

@@ -45,7 +45,8 @@ class Exhibit:
     defect breaks besides; any other one is a false alarm. ``fault``: the fault part of a case id; none: a plain check.
     ``expected``: what chaos knows of a good start beforehand. ``waits``: what chaos lacks so far to see it; such an
     exhibit is missed like any other until then. ``deadline_s``: seconds after the fault, or after exec in a plain check;
-    None: chaos's own. ``ready``: how it shows that it is ready; () for one that does not.
+    None: chaos's own. ``ready``: how it shows that it is ready; () for one that does not; None: chaos
+    finds out for a service of oslo.service, READY=1 for any other.
     """
 
     name: str
@@ -63,7 +64,7 @@ class Exhibit:
     deadline_s: float | None = None
     grace_s: float = 8.0
     orphan_s: float = 3.0
-    ready: tuple[str, ...] = ("notify",)
+    ready: tuple[str, ...] | None = None
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -76,7 +77,8 @@ class Exhibit:
         how = ("{backend}", "{workers}") if self.backends != ("-",) else ()
         scratch.mkdir(exist_ok=True)
         env = {"GALLERY_SCRATCH": str(scratch), "GALLERY_PYTHON": sys.executable, "GALLERY_SECRET": SECRET}
-        return Target(self.name, command, (str(path), *how, *self.args), tuple(env.items()), self.backends, ready=self.ready)
+        return Target(self.name, command, (str(path), *how, *self.args), tuple(env.items()), self.backends,
+                      ready=(("notify",) if not how else ()) if self.ready is None else self.ready)
 
     def request(self, case: Case, scratch: Path, expected: Expectation | None) -> Request:
         timing = Timing(self.deadline_s, self.grace_s)
@@ -193,7 +195,7 @@ class Gallery:
 
 def _start_of(exhibit: Exhibit, case: Case) -> tuple[object, ...]:
     """Equal for cases that have the same baseline."""
-    return exhibit.launcher, exhibit.args, case.backend, case.workers
+    return exhibit.launcher, exhibit.args, exhibit.ready, case.backend, case.workers
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
@@ -225,6 +227,8 @@ EXHIBITS: tuple[Exhibit, ...] = (
     _breaks("ends", "ends_behind_a_live_thread.py", "thread.spawn#2=raise", also=("recovers",), deadline_s=1.2),
     _breaks("ends", "ends_opens_a_fifo.sh", expected=LEARNT, deadline_s=1.2),
     _breaks("ends", "ends_polls_for_ever.sh", expected=LEARNT, deadline_s=1.2),
+    _breaks("ends", "ends_deaf_behind_its_port.py", NO_THREAD, expected=LEARNT, deadline_s=1.5, args=("{port}",),
+            ready=("http: http://127.0.0.1:{port}/",)),
     _close("ends", "ends_after_some_retries.py", NO_THREAD),
     _close("ends", "ends_slowly.py", "thread.spawn=delay:0.5"),
 
@@ -288,6 +292,11 @@ EXHIBITS: tuple[Exhibit, ...] = (
     _close("ready-means-ready", "ready_a_moment_early.py", backends=THREADING),
     _close("ready-means-ready", "ready_in_many_words.py"),
     _close("ready-means-ready", "ready_never_promised.py", backends=EVENTLET),
+    _close("ready-means-ready", "ready_by_its_port.py", expected=LEARNT, args=("{port}",), ready=("tcp: 127.0.0.1:{port}",)),
+    _close("ready-means-ready", "ready_by_its_log_file.py", "thread.spawn#1=raise", expected=LEARNT, args=("{folder}",),
+           ready=("file: {folder}/shop.log is ready$",)),
+    _close("ready-means-ready", "ready_in_no_way.py", "thread.spawn#1=delay:0.5", expected=LEARNT, ready=()),
+    _close("ready-means-ready", "ready_in_no_way.sh", name="ready-in-no-way-shell", expected=LEARNT, ready=()),
 
     _breaks("full-strength", "nova_shaped.py", "process.fork@parent#2=raise", name="full-strength-lost-fork",
             backends=THREADING, workers=2, also=("ends", "ready-means-ready", "recovers"), deadline_s=2),

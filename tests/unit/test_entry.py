@@ -1,0 +1,112 @@
+"""Entries of a project file: what each key makes of a target, and every problem of an entry at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaos.errors import UsageError
+from chaos.model import (
+    Case,
+    Exited,
+    Expectation,
+    Fault,
+    Grade,
+    Judged,
+    Limits,
+    Observation,
+    Outcome,
+    Site,
+    Variant,
+    Verdict,
+)
+from chaos.plan import Profile
+from chaos.prepare import Timing, request_for
+from chaos.sweep import Options, planned
+from chaos.target import entries, resolve
+
+WHOLE = '''
+[targets.shop]
+command = "chaos.cli:main"
+args = ["--port", "{port}"]
+env = {ROLE = "shop"}
+workers = [1, 3]
+ready = ["log: Listening at", "tcp: 127.0.0.1:{port}"]
+extra_sites = ["shop.db:Session.connect"]
+known = "known.toml"
+config = "workers = {workers}, {backend}"
+
+[targets.shop.backend.eventlet]
+env = {GREEN = "{workers}"}
+[targets.shop.backend.threading]
+args = ["--threads"]
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_backend_is_chosen_by_arguments_and_environment_of_its_own(project: Path) -> None:
+    (project / "chaos.toml").write_text(WHOLE)
+    target = resolve("shop", ("--more",))
+    assert target.backends == ("eventlet", "threading")
+    green, native = Case("shop", "eventlet", 3), Case("shop", "threading", 1)
+    assert target.argv(green)[0][2:] == ("--port", "{port}", "--more")
+    assert target.argv(native)[0][2:] == ("--port", "{port}", "--threads", "--more")
+    assert target.environment(green) == (("ROLE", "shop"), ("GREEN", "3"))
+    assert target.environment(native) == (("ROLE", "shop"),)
+    assert request_for(target, green, Timing(), None).config == "workers = 3, eventlet"
+    assert (target.known, target.extra_sites) == ("known.toml", ("shop.db:Session.connect",))
+
+
+def test_readiness_and_sites_may_be_typed_instead(project: Path) -> None:
+    (project / "chaos.toml").write_text(WHOLE)
+    target = resolve("shop", ready=("notify",), sites=("shop:x",))
+    assert (target.ready, target.extra_sites) == (("notify",), ("shop.db:Session.connect", "shop:x"))
+    assert target.options == " --ready notify"
+    assert resolve("shop").options == ""
+
+
+def test_a_site_that_the_good_start_did_not_reach_is_planned_once(project: Path) -> None:
+    base = Case("shop", "-", 1)
+    seen = Observation(ending=Exited(0), elapsed_s=1.0, limits=Limits(), expected=Expectation(), stopped_watching="served")
+    variant = Variant(Judged(base, seen, Verdict(Outcome.STARTED, Grade.PASS)), (Site("a:b", "parent", 1, 0.1),))
+    faults = [case.faults[0] for case in planned([variant], Options(extra_sites=("a:b", "a:c"), profile=Profile.SMOKE))]
+    assert [fault for fault in faults if fault.site == "a:c"] == [Fault("a:c", "raise", ("RuntimeError",))]
+    assert any(fault.site == "a:b" and fault.role == "parent" for fault in faults)
+
+
+def test_every_problem_of_an_entry_is_told_at_once(project: Path) -> None:
+    (project / "chaos.toml").write_text('''
+[targets.shop]
+commnd = "x"
+ready = ["lgo: x", "notify: y"]
+workers = 2
+backends = ["eventlet"]
+extra_sites = ["shop.db"]
+[targets.shop.backend.threadin]
+args = []
+[targets.shop.backend.eventlet]
+arg = []
+env = 3
+''')
+    with pytest.raises(UsageError) as error:
+        entries()
+    for part in ("unknown key 'commnd'; did you mean command?", "workers = 2; a list such as [1, 2]",
+                 "unknown sign of readiness 'lgo'; did you mean log?", "notify takes nothing", "'command' is missing",
+                 "'shop.db' is no site", "backend.threadin: there is no such backend",
+                 "backend.eventlet: unknown key 'arg'; did you mean args?", "env = 3; a table of texts would be right"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    ({"ready": ("tcp: x",)}, "--ready 'tcp: x': 'x' is not HOST:PORT"),
+    ({"sites": ("shop",)}, "'shop' is no site; package.module:Qualified.name would be right")])
+def test_what_is_typed_wrongly_is_told(project: Path, words: dict[str, tuple[str, ...]], says: str) -> None:
+    with pytest.raises(UsageError) as error:
+        resolve("chaos.cli:main", **words)  # type: ignore[arg-type]
+    assert says in str(error.value)
