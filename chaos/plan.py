@@ -268,7 +268,9 @@ def _at_least(profile: Profile, least: Profile) -> bool:
 def _raises(site: Site, doc: SiteDoc, role: str, profile: Profile) -> Iterator[Fault]:
     if site.phase is Phase.SERVING or "raise" not in doc.actions:
         return
-    if (profile is Profile.SMOKE and doc.name not in MOST_TELLING and not is_extra(doc.name)) or (doc.thorough and not _at_least(profile, FULL)):
+    if profile is Profile.SMOKE and doc.name not in MOST_TELLING and not is_extra(doc.name):
+        return
+    if doc.thorough and not _at_least(profile, FULL):
         return
     if doc.name == "rpc.connect":
         if _at_least(profile, FULL):
