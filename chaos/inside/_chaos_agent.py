@@ -204,24 +204,6 @@ def keep_a_way_out():
         posix.close(events)
 
 
-def refuse_processes():
-    """Our own doors refuse from now on, where the kernel cannot be made to: no thread, no process."""
-    def no_thread(*args, **kwargs):
-        raise RuntimeError("can't start new thread")
-
-    def no_process(*args, **kwargs):
-        raise BlockingIOError(11, "Resource temporarily unavailable")
-    import _thread
-    import os
-    os.fork = no_process
-    for module in (_thread, sys.modules.get("threading")):
-        for name in ("start_new_thread", "_start_new_thread", "start_joinable_thread", "_start_joinable_thread"):
-            if type(getattr(module, name, None)) is type(posix.getpid):     # not a green one
-                setattr(module, name, no_thread)
-    if "_posixsubprocess" in sys.modules:
-        sys.modules["_posixsubprocess"].fork_exec = no_process
-
-
 def _count(counter):
     """The number of this hit over all processes: one byte appended by a descriptor of our own tells its own offset."""
     tally = posix.open(where + "/hits/" + _short(counter), APPEND, 0o666)

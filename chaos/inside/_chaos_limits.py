@@ -61,7 +61,7 @@ def _nproc(more):
     try:
         return _refuse_by_seccomp()
     except Exception as error:
-        agent.refuse_processes()
+        _refuse_processes()
         return "refused by the agent (%s)" % error
 
 
@@ -83,6 +83,24 @@ def _refuse_by_seccomp():
     if libc.syscall(call, SECCOMP_SET_MODE_FILTER, TSYNC, program):
         raise OSError(ctypes.get_errno(), "seccomp")
     return "seccomp: clone and fork answer EAGAIN"
+
+
+def _refuse_processes():
+    """Our own doors refuse from now on, where the kernel cannot be made to: no thread, no process."""
+    def no_thread(*args, **kwargs):
+        raise RuntimeError("can't start new thread")
+
+    def no_process(*args, **kwargs):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    import _thread
+    import os
+    os.fork = no_process
+    for module in (_thread, sys.modules.get("threading")):
+        for name in ("start_new_thread", "_start_new_thread", "start_joinable_thread", "_start_joinable_thread"):
+            if type(getattr(module, name, None)) is type(posix.getpid):     # not a green one
+                setattr(module, name, no_thread)
+    if "_posixsubprocess" in sys.modules:
+        sys.modules["_posixsubprocess"].fork_exec = no_process
 
 
 LIMITS = {"nofile": _nofile, "nproc": _nproc, "as": _as, "fsize": _fsize}
