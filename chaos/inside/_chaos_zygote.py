@@ -70,12 +70,14 @@ def _prepare(ahead):
     import _chaos_ahead
     import _chaos_effects  # a case that needs it has it
     assert _chaos_effects
-    before = _open_files()
-    foreign, real = [], os.register_at_fork
-    os.register_at_fork = _noting_hooks(real, foreign)
+    before, by_chance = _open_files(), _kept_from_import()      # a constant that happens to be our number
+    foreign, real = [], getattr(os, "register_at_fork", None)    # not before 3.7
+    if real is not None:
+        os.register_at_fork = _noting_hooks(real, foreign)
     found = _chaos_ahead.do(ahead)
-    os.register_at_fork = real
-    found += ["problem\t" + text for text in foreign + _changes(before)]
+    if real is not None:
+        os.register_at_fork = real
+    found += ["problem\t" + text for text in foreign + _changes(before) if text not in by_chance]
     found += ["early\t" + name for kind, name in agent._early if kind == "hit"]
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
@@ -204,7 +206,7 @@ def _move_to(folder):
     import os
     old = agent.where
     agent.where = folder
-    for words in (sys.argv, getattr(sys, "orig_argv", [])):
+    for words in (getattr(sys, "argv", []), getattr(sys, "orig_argv", [])):
         words[:] = [word.replace(old, folder) for word in words]
     for name, value in list(os.environ.items()):
         if old in value:
@@ -260,7 +262,14 @@ def _changes(before):
             found.append("its imports start a process")
     if any(_signal.getitimer(_signal.ITIMER_REAL)):
         found.append("its imports set an alarm")
+    if not hasattr(sys, "argv") and _stands_in_arguments(agent.where):
+        found.append("this Python reads its arguments later, and the folder of the run stands in them")
     return found + _kept_from_import()
+
+
+def _stands_in_arguments(text):
+    with open("/proc/self/cmdline", "rb") as line:
+        return text.encode("utf-8", "surrogateescape") in line.read()
 
 
 def _kept_from_import():
