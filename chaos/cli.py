@@ -22,6 +22,8 @@ from chaos.plan import Profile
 EPILOG = """exit status: 0 all pass; 1 some fail; 2 none fails, some are unreached or unknown; 64 wrong usage;
 69 the target does not start even without a fault; 70 a defect of chaos; 130 interrupted"""
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Parser(argparse.ArgumentParser):
     """argparse with our exit status and the nearest word for a mistyped one."""
@@ -159,6 +161,14 @@ def _add_starting(add: Add) -> None:
     _add_history(sweep)
     _add_known(sweep)
     sweep.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
+    nightly = add("nightly", "sweeps with everything, on every transport that the target has; one status over all of them")
+    for part in (_add_target, _add_variants, _add_plan, _add_run):
+        part(nightly)
+    nightly.add_argument("--seed", type=int, default=None, help="seed of generated values (default: the date in UTC)")
+    _add_history(nightly)
+    _add_known(nightly)
+    nightly.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
+    nightly.set_defaults(profile=Profile.NIGHTLY.value, out=Path("chaos-nightly"))
     check = add("check", "start it once with no fault, stop it once it serves, and judge that")
     for part in (_add_target, _add_variants):
         part(check)
@@ -208,6 +218,10 @@ def _add_reading(add: Add) -> None:
                        help="where the one report goes (default: %(default)s)")
     _add_history(merge)
     _add_known(merge)
+    show = add("show", "reports again: as a sweep ends, as Markdown, or as GitHub's annotations; nothing is run")
+    show.add_argument("reports", type=Path, nargs="+", metavar="REPORT")
+    show.add_argument("--format", choices=("text", "markdown", "github"), default="text", help="(default: %(default)s)")
+    _add_known(show)
     judge = add("judge", "judge the observations of a report again; nothing is run")
     judge.add_argument("report", type=Path, metavar="REPORT")
     _add_known(judge)
@@ -231,7 +245,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
     SIGINT is set as well: a shell that starts chaos in the background has it ignored, and whoever sends it then means it.
     """
+    for each in INTERRUPTS:
+        signal.signal(each, _interrupted_already)
     raise KeyboardInterrupt
+
+
+def _interrupted_already(number: int, frame: FrameType | None) -> None:
+    """Does nothing: a CI system that cancels a job sends SIGTERM some seconds after SIGINT, tox repeats what the terminal has
+    sent already, a person types Ctrl-C twice. None of them means the reports that are being written. SIGQUIT is left."""
 
 
 def _open_standard_streams() -> None:
@@ -252,7 +273,7 @@ def _write_no_more() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status of docs/contract.md; a traceback only for a defect of chaos itself."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTS:
         signal.signal(number, _interrupt)
     _open_standard_streams()
     try:

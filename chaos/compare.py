@@ -9,6 +9,7 @@ from typing import Any
 from chaos.judge import pair_key
 from chaos.model import Grade
 from chaos.report.results import Line
+from chaos.report.safetext import for_markdown
 
 SLOWER_FACTOR = 1.5
 SLOWER_BY_S = 0.5
@@ -96,18 +97,13 @@ def as_markdown(found: Comparison) -> str:
     for name, changes in found.items():
         if changes:
             parts += ["", f"### {name[0].upper()}{name[1:]} ({len(changes)})", "", "| case | what | why |", "|---|---|---|"]
-            parts += [f"| {_code(c.case_id)} | {_detail(name, c)} | {_cell(c.now.why if c.now else '')} |" for c in changes]
+            parts += [f"| {_code(c.case_id)} | {_detail(name, c)} | {for_markdown(c.now.why if c.now else '')} |"
+                      for c in changes]
     return "\n".join(parts)
 
 
 def _code(text: str) -> str:
     return f"`{text}`"
-
-
-def _cell(text: str) -> str:
-    """A reason holds what a target wrote: none of it may end the cell, or be markup."""
-    plain = "".join(f"&#{ord(char)};" if char in "|<>&`*_[]\\!#~@" else char for char in text)
-    return " ".join(plain.split())
 
 
 def as_data(found: Comparison) -> dict[str, Any]:

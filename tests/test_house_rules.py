@@ -16,9 +16,9 @@ CHAOS = ROOT / "chaos"
 PROOF = sorted(path.stem for path in (CHAOS / "runner" / "proof").glob("[!_]*.py"))
 RUNNER = {"runner.pool", "runner.request"}
 COMMANDS = {f"commands.{path.stem}" for path in (CHAOS / "commands").glob("[!_]*.py")}
-REPORT = {"report.atomic", "report.closing", "report.consumer", "report.document", "report.explain",
+REPORT = {"report.annotations", "report.atomic", "report.closing", "report.consumer", "report.document", "report.explain",
           "report.files", "report.findings", "report.history", "report.html", "report.journal", "report.jsonfile",
-          "report.junit", "report.matrix", "report.results", "report.safetext", "report.terminal"}
+          "report.junit", "report.markdown", "report.matrix", "report.results", "report.safetext", "report.terminal"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # values and data: nothing below them
@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": {"caseid", "model", "outcomes", "promises"},
     "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},
-    "compare": {"judge", "model", "report.results"},
+    "compare": {"judge", "model", "report.results", "report.safetext"},
     "bundle": {"actions", "arming", "caseid", "catalog", "errors", "model", "promises", "report.explain", "report.safetext",
                "runner.request"},
     "known": {"errors", "model", "promises"},
@@ -107,7 +107,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "entry",
         "errorlines", "readiness",
         "events", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
-        "report.closing", "report.document", "report.explain", "report.findings", "report.matrix",
+        "report.annotations", "report.closing", "report.document", "report.explain", "report.findings",
+        "report.markdown", "report.matrix",
         "report.results", "secrets"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
 WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selectors", "shutil", "socket", "subprocess",

@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 from chaos.commands.bundling import do_bundle
 from chaos.commands.listing import do_plan, do_sites
+from chaos.commands.nightly import do_nightly
 from chaos.commands.reading import do_compare, do_judge, do_merge
 from chaos.commands.running import do_check, do_repro, do_run
+from chaos.commands.showing import do_show
 from chaos.commands.status import Status
 from chaos.commands.sweeping import do_sweep
 
 COMMANDS: dict[str, Callable[[Namespace], Status]] = {
     "sweep": do_sweep,
+    "nightly": do_nightly,
     "check": do_check,
     "run": do_run,
     "repro": do_repro,
@@ -23,6 +26,7 @@ COMMANDS: dict[str, Callable[[Namespace], Status]] = {
     "compare": do_compare,
     "judge": do_judge,
     "merge": do_merge,
+    "show": do_show,
 }
 
 __all__ = ["COMMANDS", "Status"]

@@ -26,3 +26,13 @@ def status_of(grades: Iterable[Grade]) -> Status:
     if Grade.FAIL in found:
         return Status.FAIL
     return Status.INCONCLUSIVE if found & {Grade.UNREACHED, Grade.UNKNOWN} else Status.PASS
+
+
+WORST_FIRST = (Status.INTERRUPTED, Status.DEFECT, Status.USAGE, Status.UNAVAILABLE, Status.FAIL, Status.INCONCLUSIVE,
+               Status.PASS)
+"""First what makes the rest doubtful or leaves it unsaid: a night that did not run must not look like one with findings."""
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Of several parts' statuses the one that the whole ends with."""
+    return min(statuses, key=WORST_FIRST.index, default=Status.PASS)

@@ -29,7 +29,7 @@ TOLD_AT_ALL = 300
 
 def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[str] = ()) -> list[Text]:
     """The end of a sweep. Its last line is the command that runs the worst finding again; all passing, the summary."""
-    found, unreached = findings(_all_bad(results)), never_reached(results.cases)
+    found, unreached = findings(all_bad(results)), never_reached(results.cases)
     sections = [
         matrix_lines(matrix_of(results), width),
         *([Text(line) for line in story(judged, width=width)] for judged in results.unhealthy_baselines),
@@ -44,7 +44,7 @@ def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[s
     return [*(line for section in sections if section for line in (Text(), *section)), *last]
 
 
-def _all_bad(results: Results) -> tuple[Line, ...]:
+def all_bad(results: Results) -> tuple[Line, ...]:
     """A baseline that is not healthy is a finding too: the only one, since nothing is injected then."""
     return (*map(line_of, results.unhealthy_baselines), *results.cases)
 
@@ -129,13 +129,13 @@ def finding_lines(title: str, noun: str, found: Sequence[Finding], width: int, s
     if not found:
         return []
     cases = sum(len(finding.cases) for finding in found)
-    heading = f"{title}: {_counted(len(found), noun)}, {_counted(cases, 'case')}"
+    heading = f"{title}: {counted_noun(len(found), noun)}, {counted_noun(cases, 'case')}"
     told = [line for n, f in enumerate(found[:TOLD_IN_FULL], 1) for line in (Text(), *_in_full(n, f, width, suffix))]
     rest = [line for n, f in enumerate(found[TOLD_IN_FULL:TOLD_AT_ALL], TOLD_IN_FULL + 1)
             for line in _in_short(n, f, width)]
     more = len(found) - TOLD_AT_ALL
     if more > 0:
-        rest += _styled(wrapped(f"… and {_counted(more, noun)} more, which the files hold", width), "bold")
+        rest += _styled(wrapped(f"… and {counted_noun(more, noun)} more, which the files hold", width), "bold")
     return [*_styled(wrapped(heading, width), "bold"), *told, *([Text(), *rest] if rest else [])]
 
 
@@ -169,7 +169,7 @@ def overdue_lines(lines: Iterable[Settled], width: int) -> list[Text]:
     told = [one_line(line.told) for line in lines if line.fails_the_job]
     if not told:
         return []
-    heading = f"Known findings that fail the job now: {_counted(len(told), 'line')}"
+    heading = f"Known findings that fail the job now: {counted_noun(len(told), 'line')}"
     rest = [piece for text in told for piece in wrapped(text, width, first="   ", rest="   ")]
     return [*_styled(wrapped(heading, width), "bold"), *_styled(rest, STYLES[Grade.FAIL])]
 
@@ -181,14 +181,14 @@ def summary_lines(results: Results, width: int) -> list[Text]:
     """``212 cases: 200 pass, 8 fail, 4 unreached, 0 unknown in 63.2 s, seed 0``, after what qualifies it."""
     time = f" in {results.elapsed_s:.1f} s" if results.elapsed_s is not None else ""
     counts = counted(by_grade(results.cases).items())
-    line = f"{_counted(len(results.cases), 'case')}: {counts}{time}, seed {results.started.seed}"
+    line = f"{counted_noun(len(results.cases), 'case')}: {counts}{time}, seed {results.started.seed}"
     return [
-        *_styled([w for text in _qualified(results) for w in wrapped(text, width)], "yellow"),
+        *_styled([w for text in qualified(results) for w in wrapped(text, width)], "yellow"),
         *_styled(wrapped(line, width), "bold"),
     ]
 
 
-def _qualified(results: Results) -> Iterator[str]:
+def qualified(results: Results) -> Iterator[str]:
     if results.interrupted:
         yield f"interrupted: {len(results.cases)} of {len(results.planned)} planned cases were finished"
     if results.unhealthy_baselines:
@@ -198,7 +198,7 @@ def _qualified(results: Results) -> Iterator[str]:
     found, fired = sites_found(results.variants), sites_fired(results.cases)
     named = [site for site in found if not is_call(site)]
     if named and results.cases:
-        yield f"faults fired at {len(fired.intersection(named))} of the {_counted(len(named), 'site')} of a good start"
+        yield f"faults fired at {len(fired.intersection(named))} of the {counted_noun(len(named), 'site')} of a good start"
     planned = (fault.site for case_id in results.planned for fault in parse_case(case_id).faults)
     if loop := exhaustive_line(found, planned, fired):
         yield loop
@@ -216,7 +216,7 @@ def exhaustive_line(found: Iterable[str], planned: Iterable[str], fired: Iterabl
     asked = {site for site in planned if is_call(site)}
     missing = len(asked.difference(fired))
     end = "all of them failed: the loop closed" if not missing else f"{missing} of them did not: the loop is not closed"
-    return (f"{_counted(len(calls), 'traced call')}: {ranks.count(Rank.REAL)} real, {ranks.count(Rank.PLAUSIBLE)} "
+    return (f"{counted_noun(len(calls), 'traced call')}: {ranks.count(Rank.REAL)} real, {ranks.count(Rank.PLAUSIBLE)} "
             f"plausible, {ranks.count(Rank.UNREAL)} unreal and left out; {len(asked)} were to fail, {end}")
 
 
@@ -225,7 +225,7 @@ def counted(counts: Iterable[tuple[Grade, int]]) -> str:
     return ", ".join(f"{count} {grade}" for grade, count in counts)
 
 
-def _counted(count: int, noun: str) -> str:
+def counted_noun(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 

@@ -24,12 +24,16 @@ from chaos.report.html import html_parts
 from chaos.report.journal import Journal
 from chaos.report.jsonfile import json_lines
 from chaos.report.junit import junit_lines
+from chaos.report.markdown import markdown_lines
 from chaos.report.results import Evidence, Gathering, Line, Results
 
 Render = Callable[[Results, Evidence, str], Iterable[str]]
 
 JOURNAL = "journal.ndjson"
-FORMATS: Mapping[str, Render] = {"report.json": json_lines, "junit.xml": junit_lines, "report.html": html_parts}
+FORMATS: Mapping[str, Render] = {"report.json": json_lines, "junit.xml": junit_lines, "report.html": html_parts,
+                                 "summary.md": markdown_lines}
+WITH_PAST: Mapping[Render, Callable[..., Iterator[str]]] = {html_parts: html_parts, markdown_lines: markdown_lines}
+"""Those that are told the last nights."""
 
 
 class Files:
@@ -70,8 +74,8 @@ class Files:
     def _write(self, results: Results) -> None:
         with contextlib.ExitStack() as stack:
             for name, render in reversed(list(self._formats.items())):
-                if render is html_parts and self._history is not None:
-                    render = partial(_with_past, self._history)
+                if render in WITH_PAST and self._history is not None:
+                    render = partial(_with_past, WITH_PAST[render], self._history)
                 stack.callback(write_atomically, self._out / name, render(results, self, self._suffix))
 
     def feed(self, event: Event) -> None:
@@ -108,7 +112,8 @@ class Files:
         return later.verdict
 
 
-def _with_past(history: Path, results: Results, evidence: Evidence, suffix: str) -> Iterator[str]:
-    """The page with the nights before it. Read when it is its turn: an error there is the page's, and no other file's."""
+def _with_past(render: Callable[..., Iterator[str]], history: Path, results: Results, evidence: Evidence,
+               suffix: str) -> Iterator[str]:
+    """A page with the nights before it. Read when it is its turn: an error there is the page's, and no other file's."""
     bad = [line.case_id for line in results.cases if line.grade is not Grade.PASS]
-    yield from html_parts(results, evidence, suffix, nights(history, results.started.target, bad))
+    yield from render(results, evidence, suffix, nights(history, results.started.target, bad))

@@ -53,6 +53,12 @@ def for_xml(text: str) -> str:
     return _NOT_XML.sub(_spelled, cleaned(text))
 
 
+def for_markdown(text: str) -> str:
+    """``text`` on one line of Markdown, every character that could be markup (or a mention) as its number."""
+    plain = "".join(f"&#{ord(char)};" if char in "|<>&`*_[]\\!#~@" else char for char in cleaned(text))
+    return " ".join(plain.split())
+
+
 def clipped(line: str, *, limit: int = LINE_LIMIT) -> str:
     """``line``, cut when it is longer than ``limit`` characters, saying how long it was."""
     return line if len(line) <= limit else f"{line[:limit]} … ({len(line)} characters)"
