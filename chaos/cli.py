@@ -144,6 +144,7 @@ def _parser() -> Parser:
     _add_starting(add)
     _add_single(add)
     _add_reading(add)
+    _add_machine(add)
     return parser
 
 
@@ -201,6 +202,11 @@ def _add_single(add: Add) -> None:
     bundle.add_argument("--out", type=Path, default=None, metavar="FILE", help="write it there (default: print it)")
     bundle.add_argument("--report", type=Path, default=Path("chaos-report"), metavar="DIR",
                         help="where what was seen comes from, if the case is there; else it is run (default: %(default)s)")
+
+
+def _add_machine(add: Add) -> None:
+    """What is about this machine and no target."""
+    add("doctor", "what works here, and which cases, commands and tests are left out for the lack of what")
 
 
 def _add_reading(add: Add) -> None:

@@ -69,6 +69,9 @@ MAY_IMPORT: dict[str, set[str]] = {
                          "runner.signs", "runner.stacks", "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
+    # what works on this machine: tried, then told
+    "doctor": {"plan", "report.safetext"},
+    "runner.probing": {"doctor", "runner.tree"},
     # a real wire: companions, each a process of its own, and what their users have of them
     "network": set(),
     "network.words": {"errors"},
@@ -95,7 +98,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
     "commands": {"actions", "bundle", "caseid", "catalog", "compare", "errors", "events", "judge", "known", "merge", "model",
-                 "plan", "prepare", "sweep", "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
+                 "doctor", "plan", "prepare", "runner.probing", "sweep", "target", "transport",
+                 "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
     "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",
@@ -104,8 +108,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Module to the modules of chaos that it may import; ``report`` stands for each of its modules."""
 
-PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "entry",
-        "errorlines", "readiness",
+PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "doctor",
+        "entry", "errorlines", "readiness",
         "events", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
         "report.annotations", "report.closing", "report.document", "report.explain", "report.findings",
         "report.markdown", "report.matrix",
@@ -126,6 +130,8 @@ MAY_CREATE = {
     "runner.pool": {"subprocess"},
     "runner.host": {"os.fork"},
     "runner.launch": {"subprocess"},
+    # A child that tries what a target may be asked to bear: a filter of its own calls, orphans, to be looked into.
+    "runner.probing": {"subprocess"},
     "runner.zygote": {"subprocess"},
     # It asks the target's Python where a module is, so that a mistyped target is an error before anything is started.
     "target": {"subprocess"},

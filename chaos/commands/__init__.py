@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from chaos.commands.bundling import do_bundle
+from chaos.commands.examining import do_doctor
 from chaos.commands.listing import do_plan, do_sites
 from chaos.commands.nightly import do_nightly
 from chaos.commands.reading import do_compare, do_judge, do_merge
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Callable[[Namespace], Status]] = {
     "run": do_run,
     "repro": do_repro,
     "bundle": do_bundle,
+    "doctor": do_doctor,
     "sites": do_sites,
     "plan": do_plan,
     "compare": do_compare,
