@@ -147,6 +147,12 @@ def _noted(fault: Fault) -> Told:
     return "note", ()
 
 
+def _full(fault: Fault) -> Told:
+    """Of the log file the configuration says that it is on a full disk; standard output is the agent's to move there."""
+    _takes_nothing(fault)
+    return ("note" if fault.site == "log.file" else "full"), ()
+
+
 def _only_real(fault: Fault) -> Told:
     raise ActionError(f"{fault.action} does not happen at {fault.site}; it happens at "
                       + ", ".join(site.name for site in BY_NAME.values() if fault.action in site.actions))
@@ -174,7 +180,7 @@ NUMBERED = {"latency": "seconds", "bandwidth": "kilobytes a second", "slicer": "
             "slow_close": "seconds", "timeout": "seconds", "reset_peer": "seconds"}
 """Words of the proxy with a number, and what it is of."""
 
-LIMITS = ("nofile", "nproc", "as", "fsize")
+LIMITS = ("nofile", "nproc", "as", "fsize", "disk")
 
 ACTIONS: tuple[Action, ...] = (
     Action("raise", "raise:CLASS[:ERRNO], an exception that carries a unique token; by default the site's own", True,
@@ -186,12 +192,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("exit", "exit:STATUS, sys.exit there; exit:STATUS:hard, gone at once without clean-up", True, _exit),
     Action("kill", "kill[:SIGNAL], the process kills itself; KILL by default", True, _kill),
     Action("signal", "signal:NAME[:WHOM[:TIMES]], sent to this process, to parent or to worker.N", True, _signal),
-    Action("limit", "limit:WHAT[:AMOUNT], taken away for real: nofile (so many more), nproc, as (MiB more), fsize (bytes)",
+    Action("limit", "limit:WHAT[:AMOUNT], taken away for real: nofile (so many more), nproc, as (MiB more), fsize (bytes),"
+           " disk (KiB for temporary files)",
            False, _limit),
     Action("close", "standard output and error are closed", False, _does("close")),
     Action("fill", "fill[:socket], standard output and error are a pipe or a socket that is full and never read", False,
            _fill),
-    Action("full", "standard output and error are on a disk that is full", False, _does("full")),
+    Action("full", "standard output and error, or the log file, are on a disk that is full", False, _full),
     Action("preload", "the modules that patching comes too late for (threading, ssl) are imported first", False,
            _does("preload")),
     Action("twice", "the standard library is patched twice", False, _does("twice")),
@@ -200,6 +207,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("unquoted", "passwords stand in their URLs as they are, not quoted", False, _noted),
     Action("missing", "the file is not there", True, _noted),
     Action("unreadable", "the file may not be read", True, _noted),
+    Action("unwritable", "the file, or the notify socket, may not be written to", False, _noted),
     Action("malformed", "the file is not well-formed", True, _noted),
     Action("set", "set:VALUE, or set:SECTION:OPTION:VALUE in the configuration file", False, _noted),
     Action("absent", "chaos gives the target no notify socket", False, _noted),

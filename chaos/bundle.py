@@ -414,6 +414,8 @@ def _given(request: Request) -> Iterator[str]:
     elif _has_config(request) and "config.missing" not in request.given:
         yield '    open(work + "/config", "w").write(CONFIG)'
     notify = "" if "notify.absent" in request.given else ', NOTIFY_SOCKET=work + "/notify"'
+    if "notify.unwritable" in request.given:
+        notify = ', NOTIFY_SOCKET="/proc/sys/kernel/ostype"'
     yield f"    env = dict(os.environ, SHOWN_IN=work, TMPDIR=work{notify}{', **ENV' if request.env else ''})"
     if any("{config}" in value for _, value in request.env):
         yield '    env = {name: value.replace("{config}", work + "/config") for name, value in env.items()}'

@@ -65,7 +65,7 @@ class Hits:
 
 
 LASTING = frozenset({"limit", "close", "fill", "full", "jump", "missing", "unreadable", "malformed", "set", "unquoted",
-                     "absent", "gone", "preload", "twice", "two_addresses"})
+                     "absent", "gone", "unwritable", "preload", "twice", "two_addresses"})
 """Actions that change what a whole process lives in, and for good: a limit is never lifted again. Not ``stall``: the
 thread is lost, but the next one that comes by (in a worker that was born again) passes."""
 

@@ -28,8 +28,8 @@ from chaos.model import (
 )
 
 BENIGN = frozenset({"delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close", "jump", "close", "fill",
-                    "full", "preload", "twice", "set", "unquoted", "absent", "gone", "first_dead",
-                    "two_addresses"})
+                    "full", "preload", "twice", "set", "unquoted", "absent", "gone", "unwritable",
+                    "first_dead", "two_addresses"})
 """Actions that a start may simply survive: they slow it down, bound it or hand it another value. Not imported from
 ``actions``: a stored observation may hold words that this chaos does not run (a test keeps the common words equal)."""
 

@@ -59,7 +59,8 @@ SIGNALLED = ("service.create", "launcher.launch", "process.fork", "launcher.wait
 
 LIMITS = (("nofile", "0"), ("nofile", "20"), ("nproc",), ("as", "1"), ("as", "64"), ("fsize", "0"))
 IMAGE: tuple[tuple[str, tuple[str, ...]], ...] = (
-    *(("limit", args) for args in (("nofile", "8"), ("nofile", "64"), ("nproc",), ("as", "32"), ("fsize", "0"))),
+    *(("limit", args) for args in (("nofile", "8"), ("nofile", "64"), ("nproc",), ("as", "32"), ("fsize", "0"),
+                                   ("disk", "0"))),
     ("close", ()), ("full", ()), ("fill", ()), ("fill", ("socket",)), ("jump", ("3600",)), ("jump", ("-3600",)),
     ("preload", ()), ("delay", ("0.5",)))
 CONFIG: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -86,14 +87,19 @@ TRIES: tuple[Try, ...] = (
     Try("signal", ("TERM", "parent"), ONCE, Profile.DEFAULT, SIGNALLED),
     Try("signal", ("TERM", "parent"), ONCE, Profile.FULL),
     Try("signal", ("TERM", "parent", "2"), ONCE, Profile.FULL),
-    Try("signal", ("INT", "parent"), ONCE, Profile.FULL),
-    Try("signal", ("HUP", "parent"), ONCE, Profile.FULL),
+    *(Try("signal", (name, "parent", *twice), ONCE, Profile.FULL) for name in ("INT", "HUP") for twice in ((), ("2",))),
+    Try("signal", ("KILL", "parent"), ONCE, Profile.FULL, (), ("worker",)),
     Try("signal", ("TERM",), ONCE, Profile.FULL, (), ("worker",)),
+    *(Try("signal", (name, "parent"), ONCE, Profile.FULL, ("service.stop", "launcher.stop"), (), (Phase.STOP,))
+      for name in ("TERM", "INT", "KILL")),
+    Try("kill", (), ONCE, Profile.FULL, ("service.stop",), (), (Phase.STOP,)),
     *(Try(action, args, ONCE, Profile.FULL, ("process.image",), ("parent",)) for action, args in IMAGE),
     *(Try("limit", args, ONCE, Profile.FULL, ("launcher.launch", "service.start")) for args in LIMITS),
     *(Try(action, args, ONCE, Profile.FULL, ("config.file",), ("parent",)) for action, args in CONFIG),
     *(Try("set", (value,), ONCE, Profile.FULL, ("workers.count",), ("parent",)) for value in WORKERS),
-    *(Try(action, (), ONCE, Profile.FULL, ("notify.socket",), ("parent",)) for action in ("absent", "gone")),
+    *(Try(action, (), ONCE, Profile.FULL, ("notify.socket",), ("parent",))
+      for action in ("absent", "gone", "unwritable")),
+    *(Try(action, (), ONCE, Profile.FULL, ("log.file",), ("parent",)) for action in ("missing", "unwritable", "full")),
     *(Try("return", (value,), PERSISTENT, Profile.FULL, ("cpu.count",)) for value in ("0", "None", "4096")),
     Try("twice", (), ONCE, Profile.FULL, ("patch.apply",)),
     Try("return", ("None",), PERSISTENT, Profile.FULL, ("patch.apply",)),
@@ -221,7 +227,7 @@ def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
     for role in _roles(site, workers, profile):
         yield from _raises(site, doc, role, profile)
         for one in TRIES:
-            if _at_least(profile, one.since) and (_is_for(one, site, doc) or _is_for_extra(one, site)):
+            if _at_least(profile, one.since) and (_is_for(one, site, doc, profile) or _is_for_extra(one, site)):
                 yield Fault(site.name, one.action, one.args, role, one.hits)
 
 
@@ -234,11 +240,13 @@ def _failed_calls(site: Site) -> Iterator[Fault]:
         yield Fault(site.name, "raise", words, role, hits)
 
 
-def _is_for(one: Try, site: Site, doc: SiteDoc) -> bool:
+def _is_for(one: Try, site: Site, doc: SiteDoc, profile: Profile) -> bool:
     """Whether a kind of fault fits a site. What is tried everywhere is tried at the usual sites; at a thorough one only
-    its own errors and a stall are: a signal or a kill there is one at the usual site next to it."""
+    its own errors and a stall are, and signals in a nightly sweep: before that, one there is one at the usual site next to
+    it."""
     family = _family(site.role)
-    if not one.sites and doc.thorough and one.action != "stall":
+    anywhere = ("stall", "signal", "kill") if profile is Profile.NIGHTLY else ("stall",)
+    if not one.sites and doc.thorough and one.action not in anywhere:
         return False
     return (site.name in (one.sites or (site.name,)) and family in (one.roles or (family,))
             and site.phase in one.phases and one.action in _fitting(doc))
@@ -278,8 +286,10 @@ def _raises(site: Site, doc: SiteDoc, role: str, profile: Profile) -> Iterator[F
                         for hits in (ONCE, FIRST_3, PERSISTENT))
         return
     lifetimes: tuple[Hits, ...] = (PERSISTENT,) if profile is Profile.SMOKE else (ONCE, PERSISTENT)
+    if _at_least(profile, Profile.NIGHTLY if doc.thorough else FULL):
+        lifetimes += (FIRST_3,)
     if _at_least(profile, FULL) and not doc.thorough:
-        lifetimes += (FIRST_3, *(Hits(hit, hit) for hit in range(2, min(site.hits, MOST_HITS) + 1)))
+        lifetimes += tuple(Hits(hit, hit) for hit in range(2, min(site.hits, MOST_HITS) + 1))
     errors = doc.errors if _at_least(profile, FULL) else doc.errors[:1]
     for error in errors:
         for hits in lifetimes:

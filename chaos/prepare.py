@@ -19,7 +19,9 @@ READY_FACTOR = 6.0
 shared, and what came before the fault is not what is judged."""
 
 
-GIVEN = ("missing", "unreadable", "absent", "gone")
+GIVEN = ("missing", "unreadable", "unwritable", "absent", "gone")
+LOG_FILES = {"missing": "{folder}/no-such-folder/target.log", "unwritable": "/proc/sys/kernel/ostype", "full": "/dev/full"}
+"""Where the log goes under a fault at ``log.file``. What is below ``/proc/sys`` may not be written to even by root."""
 
 
 def _given(fault: Fault) -> str:
@@ -36,6 +38,8 @@ def _changed(config: str, fault: Fault) -> str:
     if fault.action == "set" and fault.site == "config.file" and len(fault.args) == 3:
         section, option, value = fault.args
         return f"{config}\n[{section}]\n{option} = {value}\n"
+    if fault.site == "log.file" and fault.action in LOG_FILES:
+        return f"{config}\n[DEFAULT]\nlog_file = {LOG_FILES[fault.action]}\n"
     return config
 
 

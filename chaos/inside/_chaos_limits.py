@@ -12,12 +12,14 @@ SYSCALLS = {        # machine: (audit architecture, no new thread or process: cl
     "x86_64": (0xC000003E, (56, 57, 58, 435)),
     "aarch64": (0xC00000B7, (220, 435)),
 }
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 PR_SET_NO_NEW_PRIVS, SECCOMP_SET_MODE_FILTER, TSYNC = 38, 1, 1
 
 
 def limit(what, amount):
     """``nofile``: so many descriptors more; ``nproc``: no thread, no process; ``as``: so many MiB more of address space;
-    ``fsize``: no file grows beyond so many bytes. Records how it was done."""
+    ``fsize``: no file grows beyond so many bytes; ``disk``: temporary files find a file system of so many KiB, and with 0
+    one that is full. Records how it was done."""
     agent.keep_a_way_out()
     agent.record("means", LIMITS[what](int(amount)))
 
@@ -50,6 +52,26 @@ def _fsize(size):
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, _hard(resource, resource.RLIMIT_FSIZE)))
     return "RLIMIT_FSIZE %d" % size
+
+
+def _disk(kib):
+    """A small file system of its own on TMPDIR, in a mount namespace that nobody else sees and that goes with its processes.
+
+    For the calling thread and what it starts: best where there is one thread. Making a namespace takes a right that
+    usually only root has; elsewhere no file may grow, which ends a write by EFBIG instead of ENOSPC.
+    """
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    where = posix.environ.get(b"TMPDIR")
+    size = b"size=%dk,mode=1777" % max(kib, 4)
+    if (where is None or libc.unshare(CLONE_NEWNS) or libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
+            or libc.mount(b"chaos", where, b"tmpfs", 0, size)):
+        return "%s (errno %d for a file system)" % (_fsize(kib * 1024), ctypes.get_errno())
+    if not kib:
+        filler = posix.open(where + b"/full", posix.O_WRONLY | posix.O_CREAT)
+        posix.write(filler, bytes(4096))
+        posix.close(filler)
+    return "a tmpfs of %d KiB" % max(kib, 4)
 
 
 def _nproc(more):
@@ -103,5 +125,5 @@ def _refuse_processes():
         sys.modules["_posixsubprocess"].fork_exec = no_process
 
 
-LIMITS = {"nofile": _nofile, "nproc": _nproc, "as": _as, "fsize": _fsize}
+LIMITS = {"nofile": _nofile, "nproc": _nproc, "as": _as, "fsize": _fsize, "disk": _disk}
 assert sys.byteorder == "little"

@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from chaos.sample import config, logs, startup
 
         conf = config.load(arguments)
+        redact = logs.set_up(conf)
     except Exception as error:
         return refused(error)
-    redact = logs.set_up(conf)
     hide_secrets_of_arguments(redact)
     workers = config.bounded_workers(conf)
     with startup.Watch(workers=workers, deadline_s=conf.startup_deadline, redact=redact) as watch:

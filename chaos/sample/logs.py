@@ -5,6 +5,7 @@ import logging
 from oslo_config import cfg
 from oslo_log import log as oslo_log
 
+from chaos.sample.concurrency import ConfigError
 from chaos.sample.exits import in_one_line
 from chaos.sample.redaction import RedactingFormatter, Redactor
 
@@ -28,9 +29,15 @@ class LastError(logging.Handler):
 
 
 def set_up(conf: cfg.ConfigOpts) -> Redactor:
-    """Set up oslo.log (``date pid LEVEL logger message``), every line redacted; return the redactor."""
+    """Set up oslo.log (``date pid LEVEL logger message``), every line redacted; return the redactor.
+
+    Raise `ConfigError` for a log file that cannot be written to: nobody would hear of anything.
+    """
     redact = Redactor.of_url(conf.transport_url)
-    oslo_log.setup(conf, "scheduler")
+    try:
+        oslo_log.setup(conf, "scheduler")
+    except OSError as error:
+        raise ConfigError(f"the log cannot be written to: {in_one_line(error)}") from None
     root = logging.getLogger()
     for handler in root.handlers:
         handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(FALLBACK_FORMAT), redact))

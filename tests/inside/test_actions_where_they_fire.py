@@ -226,3 +226,28 @@ def test_a_freeze_blocks_every_thread_and_every_signal_handler(lab: Lab, script:
     assert is_silent(started.out, for_s=0.2)
     assert os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None, "it lives"
 
+
+WRITES_A_TEMPORARY_FILE = """
+import os, spot
+spot.tell()
+try:
+    with open(os.environ["TMPDIR"] + "/file", "wb") as file:
+        file.write(bytes(65536))
+    os.unlink(file.name)
+    spot.say("written")
+except OSError as error:
+    spot.say("errno %d" % error.errno)
+"""
+
+
+@pytest.mark.parametrize(("amount", "root_sees"), [("0", "errno 28"), ("32", "errno 28"), ("128", "written")])
+def test_a_small_disk_is_the_kernels_own_or_no_file_may_grow(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, amount: str, root_sees: str
+) -> None:
+    (lab.folder / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(lab.folder / "tmp"))
+    lab.arm(a_fault("limit", "disk", amount))
+    said = lab.run(WRITES_A_TEMPORARY_FILE)
+    means = lab.records("means")[0].fields[0]
+    assert (root_sees if means.startswith("a tmpfs") else root_sees.replace("28", "27")) in said
+    assert not list((lab.folder / "tmp").iterdir()), "the file system goes with its process"

@@ -10,7 +10,7 @@ from observations import an_observation, judged
 from chaos.actions import BY_WORD, told
 from chaos.caseid import format_case, parse_case
 from chaos.catalog import BY_NAME, SITES
-from chaos.model import Case, Grade, Lifetime, Outcome, Phase, Site, Variant, Verdict
+from chaos.model import Case, Grade, Hits, Lifetime, Outcome, Phase, Site, Variant, Verdict
 from chaos.plan import TRIES, Profile, plan
 
 BASE = Case("scheduler", "threading", 2)
@@ -90,3 +90,17 @@ def test_every_kind_of_fault_is_planned_by_its_profile_somewhere(one: object) ->
     attempt = next(each for each in TRIES if each is one)
     faults = [case.faults[0] for case in plan(everywhere(attempt.phases[0]), attempt.since)]
     assert (attempt.action, attempt.args, attempt.hits) in {(one.action, one.args, one.hits) for one in faults}
+
+
+def test_a_nightly_sweep_signals_at_every_site_on_the_way_up_once_and_twice() -> None:
+    planned = {(case.faults[0].site, case.faults[0].args) for case in plan(everywhere(), Profile.NIGHTLY)
+               if case.faults[0].action == "signal"}
+    sites = {doc.name for doc in SITES if doc.errors}
+    for name in ("TERM", "INT", "HUP"):
+        for twice in ((), ("2",)):
+            assert {site for site, args in planned if args == (name, "parent", *twice)} >= sites
+
+
+def test_a_nightly_sweep_fails_every_site_for_the_first_three_times() -> None:
+    first_3 = {case.faults[0].site for case in plan(everywhere(), Profile.NIGHTLY) if case.faults[0].hits == Hits(1, 3)}
+    assert first_3 >= {doc.name for doc in SITES if doc.errors}
