@@ -142,6 +142,19 @@ def _jump(fault: Fault) -> Told:
     return "jump", (word,)
 
 
+def _unset(fault: Fault) -> Told:
+    if len(fault.args) != 1:
+        raise ActionError(f"unset takes the name of a variable, not {':'.join(fault.args)!r}; unset:HOME would be right")
+    return "note", ()
+
+
+def _set(fault: Fault) -> Told:
+    if fault.site == "env.variable" and len(fault.args) != 2:
+        raise ActionError(f"at {fault.site} set takes a name and a value, not {':'.join(fault.args)!r}; set:LANG:C would be "
+                          "right")
+    return "note", ()
+
+
 def _noted(fault: Fault) -> Told:
     """What is wrong was put in place before the start (see ``prepare``); the agent says when the target has met it."""
     return "note", ()
@@ -176,6 +189,52 @@ def _on_real(fault: Fault, site: SiteDoc) -> Told:
     return "", ()
 
 
+def _from_outside(fault: Fault, site: SiteDoc) -> Told:
+    """What a fault says that needs no agent. Raises ActionError for one that makes no sense."""
+    if fault.action not in site.actions:
+        raise ActionError(f"{fault.action} does not happen at {site.name}; {', '.join(site.actions)} do")
+    if fault.role is not None:
+        raise ActionError(f"at {site.name} no role can be told; {site.name}={fault.action} would be right")
+    if site.by is By.TRACER:
+        traced(fault)
+    else:
+        name, *more = fault.args or ("KILL",)
+        _known_signal(fault, name)
+        if more or (fault.args and fault.action == "freeze"):
+            raise ActionError(f"at {site.name} {fault.action} takes {_TAKES[fault.action]}, not {':'.join(fault.args)!r}")
+    return "", ()
+
+
+_TAKES = {"signal": "the name of a signal and nothing else", "kill": "a signal and nothing else", "freeze": "nothing"}
+
+
+def traced(fault: Fault) -> str:
+    """What strace is told to do at a call of the kernel: ``error=EAGAIN:when=2+``."""
+    first, last = fault.hits.first, fault.hits.last
+    when = f"{first}+" if last is None else str(first) if first == last else f"{first}..{last}"
+    return f"{_INJECTED[fault.action](fault)}:when={when}"
+
+
+def _as_errno(fault: Fault) -> str:
+    _, *rest = fault.args or ("OSError", "EIO")
+    if len(rest) != 1:
+        raise ActionError(f"at {fault.site} raise takes a class and an errno, not {':'.join(fault.args)!r}; "
+                          "raise:OSError:EAGAIN would be right")
+    _errno(rest[0])
+    return f"error={rest[0]}"
+
+
+def _as_value(fault: Fault) -> str:
+    if len(fault.args) != 1 or not fault.args[0].isdecimal():
+        raise ActionError(f"at {fault.site} return takes a number, not {':'.join(fault.args)!r}")
+    return f"retval={fault.args[0]}"
+
+
+_INJECTED: dict[str, Callable[[Fault], str]] = {
+    "raise": _as_errno, "return": _as_value, "delay": lambda fault: f"delay_enter={float(_seconds(fault)):.6f}s",
+    "signal": lambda fault: f"signal=SIG{_known_signal(fault, (*fault.args, '')[0])}",
+    "kill": lambda fault: "signal=SIGKILL"}
+
 NUMBERED = {"latency": "seconds", "bandwidth": "kilobytes a second", "slicer": "bytes a piece", "limit_data": "bytes",
             "slow_close": "seconds", "timeout": "seconds", "reset_peer": "seconds"}
 """Words of the proxy with a number, and what it is of."""
@@ -209,7 +268,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("unreadable", "the file may not be read", True, _noted),
     Action("unwritable", "the file, or the notify socket, may not be written to", False, _noted),
     Action("malformed", "the file is not well-formed", True, _noted),
-    Action("set", "set:VALUE, or set:SECTION:OPTION:VALUE in the configuration file", False, _noted),
+    Action("set", "set:VALUE, set:SECTION:OPTION:VALUE in the configuration file, set:NAME:VALUE in the environment", False,
+           _set),
+    Action("unset", "unset:NAME, the variable is not there", False, _unset),
     Action("absent", "chaos gives the target no notify socket", False, _noted),
     Action("gone", "nobody is bound to the notify socket any more", False, _noted),
     Action("jump", "jump:SECONDS, the wall clock is off by so much from now on", False, _jump),
@@ -245,7 +306,9 @@ BY_WORD = {action.word: action for action in ACTIONS}
 
 def told(fault: Fault) -> Told:
     """What the agent is told to do for ``fault``. Raises ActionError for arguments that make no sense."""
-    site = BY_NAME.get(fault.site)
+    site = doc_of(fault.site)
+    if site is not None and site.by in (By.OUTSIDE, By.TRACER):
+        return _from_outside(fault, site)
     if site is not None and site.by is not By.AGENT:
         return _on_real(fault, site)
     return BY_WORD[fault.action].told(fault)

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Iterable
 
 from chaos.actions import told
-from chaos.catalog import BY_NAME, SITES, By, Place, is_extra
+from chaos.catalog import SITES, By, Place, doc_of, is_extra
 from chaos.model import Fault, token_of
 
-MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image"}
+MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image", "env.variable": "process.image"}
 """Sites at which nothing of the target can be watched: what was put in place is met when its interpreter starts."""
 
 
@@ -48,7 +48,8 @@ def plan_text(case_id: str, faults: tuple[Fault, ...], *, thorough: bool = False
 
 
 def _is_agents(fault: Fault) -> bool:
-    return fault.site not in BY_NAME or BY_NAME[fault.site].by is By.AGENT
+    doc = doc_of(fault.site)
+    return doc is None or doc.by is By.AGENT
 
 
 def _place(place: Place, site: str) -> str:

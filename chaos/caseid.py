@@ -32,6 +32,7 @@ _LISTED = 8
 
 _ROLE = re.compile(r"parent|(?:worker|helper)(?:\.(?:0|[1-9][0-9]{0,8}))?")
 _HITS = re.compile(r"([0-9]{1,9})(\.\.)?([0-9]{1,9})?")
+_OPEN = re.compile(r"[,:]|^syscall\.[a-z]\w*$")
 _WORKERS = re.compile(r"w([0-9]{1,6})")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -255,7 +256,7 @@ def _read_fault(part: _Part, sites: Collection[str], actions: Collection[str]) -
     named, hits_part = place.cut("#")
     site_part, role_part = named.cut("@")
     site = _name(site_part, _IN_SITE, "a site")
-    if "," not in site and ":" not in site:     # a traced call or a callable of the target's: only a run of it can tell
+    if not _OPEN.search(site):      # a traced call, a callable of the target's, a call of the kernel: only a run can tell
         _require_known(site_part, site, sites, "site")
     role = None if role_part is None else _read_role(role_part)
     hits = Hits() if hits_part is None else _read_hits(hits_part)

@@ -17,6 +17,8 @@ class By(enum.Enum):
     AGENT = "the agent in the target"
     WIRE = "the proxy, or the peer that stands where the broker should"
     NODE = "the broker itself: nothing else may use it meanwhile"
+    OUTSIDE = "the supervisor, which sees the program from outside"
+    TRACER = "strace, below which the program is started"
 
 
 class Area(enum.StrEnum):
@@ -27,6 +29,7 @@ class Area(enum.StrEnum):
     SETUP = "configuration and logging"
     SYSTEM = "operating system"
     OWN = "the target's own code"
+    OUTSIDE = "the program as it is seen from outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ THOROUGH: tuple[SiteDoc, ...] = (
           (Place("signal", "set_wakeup_fd"),), (Error("ValueError", None, "the fd is not valid"),), "stops-when-told"),
     _more("notify.socket", Area.SYSTEM, "the notify socket as chaos gave it: absent, nobody bound to it, not writable",
           (), (), "ready-means-ready", ("absent", "gone", "unwritable")),
+    _more("env.variable", Area.SYSTEM, "a variable of the environment, as chaos gave it", (), (), "cause", ("set", "unset")),
     _more("workers.count", Area.SYSTEM, "the number of workers as it was asked for: none, too many, a word", (), (),
           "stays-in-bounds", ("set",)),
     _more("dns.resolve", Area.SYSTEM, "a name is resolved (socket.getaddrinfo)", (Place("socket", "getaddrinfo"),),
@@ -169,6 +173,18 @@ THOROUGH: tuple[SiteDoc, ...] = (
           (*BROKEN, "two_addresses")),
     _more("socket.create", Area.SYSTEM, "a socket is made", (Place("socket", "socket.__init__", "method"),),
           (NO_FILES, Error("OSError", errno.ENOBUFS, "No buffer space available")), "cause"),
+    _more("socket.connect", Area.SYSTEM, "a socket connects", (Place("socket", "socket.connect", "named"),),
+          (REFUSED, TIMED_OUT), "cause"),
+    _more("socket.bind", Area.SYSTEM, "a socket is bound to its address", (Place("socket", "socket.bind", "named"),),
+          (Error("OSError", errno.EADDRINUSE, "Address already in use"),
+           Error("PermissionError", errno.EACCES, "Permission denied")), "cause"),
+    _more("socket.listen", Area.SYSTEM, "a socket begins to listen", (Place("socket", "socket.listen", "named"),),
+          (Error("OSError", errno.EADDRINUSE, "Address already in use"),), "cause"),
+    _more("file.open", Area.SYSTEM, "a file is opened (open)", (Place("builtins", "open"),),
+          (NO_FILES, Error("PermissionError", errno.EACCES, "Permission denied"), NO_SPACE), "cause"),
+    _more("process.replace", Area.SPAWN, "the process becomes another program (os.exec…)",
+          (Place("os", "execv"), Place("os", "execve")),
+          (Error("FileNotFoundError", errno.ENOENT, "No such file or directory"), NO_MEMORY), "cause"),
     _more("pipe.create", Area.SYSTEM, "a pipe is made (os.pipe)", (Place("os", "pipe"),), (NO_FILES,), "cause"),
     _more("temp.create", Area.SYSTEM, "a temporary file or folder is made",
           (Place("tempfile", "mkdtemp"), Place("tempfile", "mkstemp")), (NO_SPACE,), "nothing-held"),
@@ -280,6 +296,22 @@ REAL: tuple[SiteDoc, ...] = (
 )
 """Sites that a real transport has; they are planned there only."""
 
+
+
+def _outside(name: str, doc: str) -> SiteDoc:
+    return SiteDoc(name, Area.OUTSIDE, doc, (), (), "stops-when-told", ("signal", "kill", "freeze"), by=By.OUTSIDE)
+
+
+FROM_OUTSIDE: tuple[SiteDoc, ...] = (
+    _outside("start.exec", "the program has just been executed"),
+    _outside("start.output", "it has written the first line of its output"),
+    _outside("start.child", "a process of it was seen for the first time (hits: processes)"),
+    _outside("start.ready", "it has just shown that it is ready"),
+)
+"""Moments of a program that has no agent in it: one that is not Python, or Python that cannot be reached from inside."""
+
+SYSCALL = "syscall."
+
 SITES: tuple[SiteDoc, ...] = (
     SiteDoc("service.create", Area.SERVICE, "the service's factory (its class method create) is called",
             _services("create", "service created"),
@@ -358,6 +390,7 @@ SITES: tuple[SiteDoc, ...] = (
             (Error("RuntimeError", None, "worker failed"), Error("MemoryError")), "gives-up"),
     *REAL,
     *THOROUGH,
+    *FROM_OUTSIDE,
 )
 
 BY_NAME = {site.name: site for site in SITES}
@@ -372,4 +405,7 @@ def doc_of(site: str) -> SiteDoc | None:
     """What is known of a site; of an extra one, what may happen at any callable. None: no such site."""
     if is_extra(site):
         return SiteDoc(site, Area.OWN, "a callable of the target's own code", (), ANYTHING, "cause")
+    if site.startswith(SYSCALL):
+        return SiteDoc(site, Area.SYSTEM, "a call of the kernel, counted in each process by itself", (), (), "cause",
+                       ("raise", "return", "delay", "signal", "kill"), by=By.TRACER)
     return BY_NAME.get(site)

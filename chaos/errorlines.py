@@ -43,6 +43,11 @@ _BETWEEN = re.compile(r"^(?:The above exception was the direct cause|During hand
 _SOME_ERROR = re.compile(
     r"^(?:[\w<>]+\.)*[A-Z]\w*(?:Error|Exception|Failure|Exit|Interrupt|Timeout)(?::|$)|^Timeout \(|^Fatal Python error:"
 )
+_OF_A_PROGRAM = re.compile(
+    r"^[^\s:]+: (?:line )?\d+: \S|^panic: |\[(?:emerg|alert|crit|error)\] "
+    r"|^[\w./+-]+: (?:.*: )?(?:cannot|can't|could not|unable|failed|no such|not found|permission denied|no space|too many"
+    r"|resource temporarily|address already|connection refused|input/output|i/o)\b", re.IGNORECASE)
+"""How programs that are not Python complain: ``./run.sh: 3: Cannot fork``, ``mkdir: cannot …``, ``nginx: [emerg] …``."""
 _RAISED = re.compile(r"^(?:[\w<>]+\.)*[A-Z]\w*[a-z]\w*(?:: |:?$)")
 """The last line of a traceback, whatever the class is called and whatever level words its message holds."""
 
@@ -92,7 +97,9 @@ def read_line(line: str, inside: bool) -> tuple[Kind, str]:
     if level:
         is_error = level["error"] or level["word"]
         return (Kind.STAMPED_ERROR, _LEVEL_FIRST.sub("", line)) if is_error else (Kind.OTHER_LEVEL, "")
-    return (Kind.EXCEPTION, text) if inside else (Kind.PLAIN, "")
+    if inside:
+        return Kind.EXCEPTION, text
+    return (Kind.STAMPED_ERROR, text) if _OF_A_PROGRAM.search(text) else (Kind.PLAIN, "")
 
 
 def _read_oslo(stamped: re.Match[str]) -> tuple[Kind, str]:

@@ -64,8 +64,8 @@ class Hits:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
 
-LASTING = frozenset({"limit", "close", "fill", "full", "jump", "missing", "unreadable", "malformed", "set", "unquoted",
-                     "absent", "gone", "unwritable", "preload", "twice", "two_addresses"})
+LASTING = frozenset({"limit", "close", "fill", "full", "jump", "missing", "unreadable", "malformed", "set", "unset",
+                     "unquoted", "absent", "gone", "unwritable", "preload", "twice", "two_addresses"})
 """Actions that change what a whole process lives in, and for good: a limit is never lifted again. Not ``stall``: the
 thread is lost, but the next one that comes by (in a worker that was born again) passes."""
 
@@ -287,6 +287,8 @@ class Expectation:
     silent: bool = False
     """Nothing tells when it is ready: no sign was asked for, it says no READY=1, and no service was seen in it. A start that
     stays up may then serve or hang, and nobody can say which."""
+    speaks: bool = True
+    """The agent was heard in the launcher's own process. It is not in a program that is not Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from chaos.model import (
 )
 
 BENIGN = frozenset({"delay", "return", "limit", "latency", "bandwidth", "slicer", "slow_close", "jump", "close", "fill",
-                    "full", "preload", "twice", "set", "unquoted", "absent", "gone", "unwritable",
+                    "full", "preload", "twice", "set", "unset", "unquoted", "absent", "gone", "unwritable",
                     "first_dead", "two_addresses"})
 """Actions that a start may simply survive: they slow it down, bound it or hand it another value. Not imported from
 ``actions``: a stored observation may hold words that this chaos does not run (a test keeps the common words equal)."""
@@ -75,7 +75,7 @@ def what_happened(case: Case, seen: Observation) -> Outcome:
     A signal from elsewhere is ``killed`` even after a good start and a stop: it is the more telling word, and the
     promise ``status`` is broken either way. A launcher that the case ended beyond any answer ended cleanly.
     """
-    stopped = seen.served_s is not None and asked_to_stop_s(case, seen) is not None
+    stopped = asked_to_stop_s(case, seen) is not None and (seen.served_s is not None or was_ready_when_told(case, seen))
     match seen.ending:
         case StillRunning():
             return _still_running(case, seen)
@@ -118,6 +118,13 @@ def _still_running(case: Case, seen: Observation) -> Outcome:
 def announced(seen: Observation) -> bool:
     """It looks ready to whoever asks: it said READY=1, or shows every sign that was asked for."""
     return seen.ready_s is not None or shows_all_signs(seen)
+
+
+def was_ready_when_told(case: Case, seen: Observation) -> bool:
+    """A plain launcher that had shown that it is ready before it was told to stop: chaos had no time to look at it longer."""
+    asked_s = asked_to_stop_s(case, seen)
+    shown = [sign.seen_s for sign in seen.signs] or [seen.ready_s]
+    return seen.expected.servers == 0 and asked_s is not None and all(s is not None and s <= asked_s for s in shown)
 
 
 def shows_all_signs(seen: Observation) -> bool:
@@ -375,7 +382,8 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
 def _muted(case: Case, seen: Observation) -> bool:
     """The case took the launcher's standard output and error away: what it says then, nobody can hear."""
     felt = (fault_of(case, firing) for firing in seen.fired)
-    return any(fault is not None and fault.action in ("close", "fill", "full") for fault in felt)
+    return any(fault is not None and (fault.action in ("close", "fill", "full") or fault.site == "syscall.write")
+               for fault in felt)
 
 
 def _farewell(output: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from chaos.calls import Rank, error_for, is_call, rank
-from chaos.catalog import ANYTHING, BY_NAME, SiteDoc, doc_of, is_extra
+from chaos.catalog import ANYTHING, BY_NAME, SYSCALL, By, SiteDoc, doc_of, is_extra
 from chaos.model import Case, Exited, Fault, Hits, Judged, Observation, Phase, Site, StillRunning, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
@@ -141,6 +141,21 @@ ON_THE_NODE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
     ("broker.consume", "halt", (), PERSISTENT), ("broker.consume", "pause", (), ONCE),
     ("broker.ready", "restart", (), ONCE), ("broker.ready", "crash", (), PERSISTENT))
 """The same, for a broker that is ours to break. These run one by one, so there are few."""
+FROM_OUTSIDE: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
+    *((site, "signal", (name,), None) for site in ("start.exec", "start.output", "start.child", "start.ready")
+      for name in ("TERM", "INT")),
+    *(("process.image", action, args, "parent") for action, args in IMAGE if action not in ("jump", "preload", "fill")),
+    ("notify.socket", "absent", (), "parent"), ("notify.socket", "gone", (), "parent"),
+    ("env.variable", "unset", ("HOME",), "parent"), ("env.variable", "unset", ("PATH",), "parent"),
+    ("env.variable", "set", ("LANG", "C"), "parent"), ("env.variable", "set", ("TMPDIR", "/nonexistent"), "parent"))
+"""What is tried with a program that has no agent in it: site, action, arguments, role; each once. Not an output that is
+full and never read: hardly a program can do anything but wait there."""
+SYSCALLS: tuple[tuple[str, str], ...] = (
+    ("clone", "EAGAIN"), ("clone3", "EAGAIN"), ("fork", "EAGAIN"), ("vfork", "EAGAIN"), ("execve", "ENOENT"),
+    ("execve", "ENOMEM"), ("pipe2", "EMFILE"), ("socket", "EMFILE"), ("connect", "ECONNREFUSED"), ("bind", "EADDRINUSE"),
+    ("listen", "EADDRINUSE"), ("write", "ENOSPC"))
+"""Calls of the kernel and what they fail with in the field: for every program, below strace. Where a program makes none of
+them the case is unreached, and left out once a good start has told so."""
 SMOKE_ON_REAL = ("amqp.connect", "amqp.declare")
 
 
@@ -152,6 +167,27 @@ def transport_cases(base: Case, profile: Profile, *, is_ours: bool = True) -> tu
     return tuple(replace(base, faults=(Fault(site, action, args, None, hits),)) for site, action, args, hits in rows)
 
 
+def outside_cases(variant: Variant, profile: Profile) -> tuple[Case, ...]:
+    """The cases of a launcher in whose process the agent was not heard; none for any other."""
+    base, expected = variant.baseline.case, variant.baseline.seen.expected
+    if expected.speaks:
+        return ()
+    reached = {site.name for site in variant.sites}
+    rows = [Fault(site, action, args, role, ONCE) for site, action, args, role in FROM_OUTSIDE
+            if site in reached or (not site.startswith("start.") and (site != "notify.socket" or expected.notifies))]
+    rows += [Fault(site.name, "raise", ("OSError", error), None, hits) for site in variant.sites for name, error in SYSCALLS
+             if site.name == SYSCALL + name for hits in (ONCE, PERSISTENT)]
+    if profile is Profile.SMOKE:
+        rows = [fault for fault in rows if fault.action in ("signal", "full")]
+    return tuple(replace(base, faults=(fault,)) for fault in dict.fromkeys(rows))
+
+
+def untraced(base: Case) -> tuple[Case, ...]:
+    """The cases that need strace, for a program of which nobody knows which calls of the kernel it makes."""
+    return tuple(replace(base, faults=(Fault(SYSCALL + name, "raise", ("OSError", error), None, hits),))
+                 for name, error in SYSCALLS for hits in (ONCE, PERSISTENT))
+
+
 def plan(variant: Variant, profile: Profile, *, is_ours: bool = True, extra: tuple[str, ...] = ()) -> tuple[Case, ...]:
     """The cases of one variant, each once. On a real transport its own are enough, but for a thorough profile; ``is_ours``:
     the broker is a private one, which may be broken. ``extra``: sites that somebody named: where the good start did not come
@@ -160,8 +196,9 @@ def plan(variant: Variant, profile: Profile, *, is_ours: bool = True, extra: tup
     reached = {site.name for site in variant.sites}
     missing = (Fault(name, "raise", ANYTHING[0].words) for name in extra if name not in reached)
     real = transport_cases(base, profile, is_ours=is_ours) if base.transport else ()
-    return (*(_usual(variant, profile) if not real or _at_least(profile, FULL) else ()),
-            *(replace(base, faults=(fault,)) for fault in missing), *real)
+    real += outside_cases(variant, profile)
+    usual = _usual(variant, profile) if not base.transport or _at_least(profile, FULL) else ()
+    return tuple(dict.fromkeys((*usual, *(replace(base, faults=(fault,)) for fault in missing), *real)))
 
 
 def _usual(variant: Variant, profile: Profile) -> tuple[Case, ...]:
@@ -222,7 +259,7 @@ def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
         return
     doc = doc_of(site.name)
     family = _family(site.role)
-    if doc is None or family not in ("parent", "worker"):
+    if doc is None or doc.by is not By.AGENT or family not in ("parent", "worker"):
         return
     for role in _roles(site, workers, profile):
         yield from _raises(site, doc, role, profile)

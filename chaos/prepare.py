@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 
 from chaos.arming import MET_AT_ONCE, places_text, plan_text
 from chaos.caseid import format_case
-from chaos.catalog import BY_NAME, By
+from chaos.catalog import BY_NAME, SYSCALL, By
 from chaos.model import Case, Expectation, Fault, Limits, Warm
 from chaos.runner.request import Request
 from chaos.secrets import UNQUOTED, filled
@@ -22,6 +23,15 @@ shared, and what came before the fault is not what is judged."""
 GIVEN = ("missing", "unreadable", "unwritable", "absent", "gone")
 LOG_FILES = {"missing": "{folder}/no-such-folder/target.log", "unwritable": "/proc/sys/kernel/ostype", "full": "/dev/full"}
 """Where the log goes under a fault at ``log.file``. What is below ``/proc/sys`` may not be written to even by root."""
+
+BECOMES = """\
+import os, signal, sys
+for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""What becomes a program that has no agent, once the agent has put in place what is wrong when it starts: limits, a full disk
+behind its output, a variable that is missing. It is the same process, and all of that outlives an exec."""
 
 
 def _given(fault: Fault) -> str:
@@ -69,6 +79,8 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
     case_id = format_case(case)
     own = target.own_package if exhaustive or any("," in fault.site for fault in case.faults) else ""
     argv, script = target.argv(case)
+    if expected is not None and not expected.speaks and any(_is_met_at_once(fault) for fault in case.faults):
+        argv = (sys.executable, "-c", BECOMES, *argv)
     template = target.configuration(case)
     for fault in case.faults:
         template = _changed(template, fault)
@@ -80,6 +92,10 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
                    places=places_text(case.faults, thorough=thorough, extra=target.extra_sites), learns=learns,
                    limits=timing.limits(target, expected, wait_s=target.broker_wait_s if case.transport else 0.0),
                    expected=expected, ready=target.ready)
+
+
+def _is_met_at_once(fault: Fault) -> bool:
+    return MET_AT_ONCE.get(fault.site, fault.site) == "process.image"
 
 
 def _is_nodes(fault: Fault) -> bool:
@@ -98,7 +114,9 @@ def warmed(request: Request, baseline: Request, warm: Warm) -> Request:
     if request.case.transport and any(TRANSPORT_URL in text for text in (*request.argv, *dict(request.env).values())):
         return replace(request, cold_because="its transport URL stands in its command")
     for fault in request.case.faults:
-        if MET_AT_ONCE.get(fault.site, fault.site) == "process.image":
+        if fault.site.startswith(SYSCALL):
+            return replace(request, cold_because="strace starts it")
+        if _is_met_at_once(fault):
             return replace(request, cold_because="its interpreter has to start anew")
         if fault.site.partition(",")[0].endswith("<module>"):
             return replace(request, cold_because="the call is made by an import")

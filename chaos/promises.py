@@ -42,6 +42,7 @@ from chaos.outcomes import (
     serving_pids,
     started_and_alive,
     unnamed_cause,
+    was_ready_when_told,
 )
 
 Promise = Callable[[Case, Observation], Broken | None]
@@ -297,12 +298,14 @@ def _serves(seen: Observation) -> bool:
 
 
 def _missing_for_success(case: Case, seen: Observation) -> str:
-    if seen.served_s is None and not seen.expected.silent:
+    if seen.served_s is None and not seen.expected.silent and not was_ready_when_told(case, seen):
         return "it never served"
     return "" if asked_to_stop_s(case, seen) is not None else "nobody had asked it to stop"
 
 
 def _was_true(case: Case, seen: Observation, ready_s: float) -> bool:
+    if was_ready_when_told(case, seen) and not isinstance(seen.ending, StillRunning):
+        return True
     started = {m.pid for m in seen.milestones if m.name in ("service started", "started") and m.at_s <= ready_s}
     broke = [f for f in seen.fired if (fault := fault_of(case, f)) and breaks(fault)]
     ended = not isinstance(seen.ending, StillRunning)

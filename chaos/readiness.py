@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -38,9 +38,9 @@ def wanted(text: str) -> Wanted:
         raise ReadinessError(f"{text!r}: {error}; {KINDS[kind].example!r} would be right") from None
 
 
-def without_notify(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The signs that are still there for a target whose notify socket was taken away."""
-    return tuple(text for text in texts if wanted(text).kind != "notify")
+def without(texts: tuple[str, ...], kinds: Collection[str]) -> tuple[str, ...]:
+    """The signs that a target can still show when its notify socket (``notify``) or its output (``log``) was taken away."""
+    return tuple(text for text in texts if wanted(text).kind not in kinds)
 
 
 def _nothing(kind: str, rest: str) -> Wanted:

@@ -31,7 +31,7 @@ def must_be_on(case: Case, text: str) -> None:
     if case.transport not in (None, RABBIT):
         raise UsageError(f"{text}: {case.transport!r} is no transport that chaos can start; rabbit is, and the target's own "
                          "is not named")
-    real = [fault.site for fault in case.faults if fault.site in BY_NAME and BY_NAME[fault.site].by is not By.AGENT]
+    real = [fault.site for fault in case.faults if fault.site in BY_NAME and BY_NAME[fault.site].by in (By.WIRE, By.NODE)]
     if real and case.transport is None:
         there = text.replace(f"/w{case.workers}/", f"/w{case.workers}-{RABBIT}/", 1)
         raise UsageError(f"{text}: {real[0]} is there on a real transport only; {there} would be right")

@@ -57,7 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.asker": {"runner.ending"},
     "runner.signs": {"model", "readiness", "runner.asker", "runner.facts"},
     "runner.zygote": {"runner.folder", "runner.request"},
-    "runner.launch": {"runner.ending", "runner.folder", "runner.tree", "runner.zygote"},
+    "runner.outside": {"catalog", "model", "runner.facts"},
+    "runner.launch": {"actions", "catalog", "runner.ending", "runner.folder", "runner.tree", "runner.zygote"},
     "runner.facts": {"model", "runner.tree", "runner.wire"},
     "runner.serving": {"model", "runner.facts", "runner.request"},
     "runner.network": {"catalog", "model", "network.client", "network.companion", "network.wire", "runner.facts",
@@ -65,8 +66,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.stacks": {"runner.output", "runner.tree"},
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
     "runner.supervise": {"model", "runner.ending", "runner.facts", "runner.folder", "runner.held", "runner.launch",
-                         "runner.network", "runner.output", "runner.proof.prover", "runner.request", "runner.serving",
-                         "runner.signs", "runner.stacks", "runner.tree", "runner.wire", "runner.zygote", "secrets"},
+                         "runner.network", "runner.outside", "runner.output", "runner.proof.prover", "runner.request",
+                         "runner.serving", "runner.signs", "runner.stacks", "runner.tree", "runner.wire",
+                         "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # what works on this machine: tried, then told
@@ -92,7 +94,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network.tls": set(),
     "transport": {"errors", "network.broker", "network.client", "network.tls", "network.wire", "runner.request"},
     # the whole way through, as events
-    "sweep": {"calls", "caseid", "confirm", "discover", "events", "judge", "model", "plan", "prepare", "target"} | RUNNER,
+    "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "judge", "model", "plan", "prepare",
+              "runner.launch", "target"} | RUNNER,
     # consumers of events
     "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
@@ -146,6 +149,7 @@ MAY_KILL = {
     "network.prober": {"os.kill"},
     "runner.ending": {"os.kill"},
     "runner.host": {"os.kill"},
+    "runner.outside": {"os.kill"},
     "runner.stacks": {"os.kill"},
     "runner.supervise": {"os.kill"},
     "runner.zygote": {"os.kill"},

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from chaos.catalog import SYSCALL
 from chaos.commands.asked import is_missing, options_of, pool_on, target_called, target_of, timing_of, writable
 from chaos.commands.excusing import excused, known_of, say_known, status_with
 from chaos.commands.shown import say_case, say_unhealthy, width, write_cases
 from chaos.commands.status import Status, status_of
+from chaos.errors import MissingPart
 from chaos.judge import judge
 from chaos.known import Known
 from chaos.model import Case, Grade, Judged
@@ -19,6 +21,7 @@ from chaos.prepare import request_for
 from chaos.report.explain import explain
 from chaos.report.jsonfile import read_cases
 from chaos.report.results import line_of
+from chaos.runner.launch import tracer
 from chaos.sweep import healthy, run_baselines, variants_of
 from chaos.target import Target
 from chaos.transport import RABBIT, kind_of
@@ -111,6 +114,8 @@ def run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple
             targets[case.target].must_take_transport(RABBIT)
         if is_missing(options, cases):
             return [], Status.INCONCLUSIVE
+    if any(fault.site.startswith(SYSCALL) for case in cases for fault in case.faults) and not tracer():
+        raise MissingPart("strace is not on PATH, and a fault at a call of the kernel needs it")
     prepare()
     timing, done = timing_of(options), []
     with pool_on(options.transport) as pool:

@@ -22,11 +22,12 @@ from chaos.commands.status import Status
 from chaos.errors import UsageError
 from chaos.events import Event, Planned, SweepFinished
 from chaos.model import Case, Variant
-from chaos.plan import transport_cases
+from chaos.plan import transport_cases, untraced
 from chaos.report.consumer import Consumer
 from chaos.report.files import Files
 from chaos.report.results import Gathering
 from chaos.report.terminal import Terminal
+from chaos.runner.launch import tracer
 from chaos.sweep import Options, healthy, planned, sweep, variants_of, wanted
 from chaos.target import Target
 
@@ -101,8 +102,19 @@ def do_sweep(options: Namespace) -> Status:
             return Status.INTERRUPTED
     if not all(map(healthy, told.variants)):
         return say_unhealthy(told.variants, target)
+    _say_untraced(asked, told.variants)
     say_trend(options.history, told.results())
     return status_of_results(told.results())
+
+
+def _say_untraced(asked: Options, baselines: Sequence[Variant]) -> None:
+    """What was not run for want of strace, by name."""
+    if tracer():
+        return
+    cases = [format_case(case) for one in baselines if not one.baseline.seen.expected.speaks
+             for case in untraced(one.baseline.case) if wanted(format_case(case), asked.only)]
+    if cases:
+        print("\n".join(["not run: strace is not on PATH", *cases, f"{len(cases)} cases were not run."]))
 
 
 def _is_only_a_part(asked: Options, baselines: Sequence[Variant]) -> bool:

@@ -77,7 +77,7 @@ class Facts:
 
     def note(self, said: wire.Said) -> None:
         """One record of the agent becomes a fact."""
-        at_s, phase = round(said.at - self.began, 4), self._phase(said.at - self.began)
+        at_s, phase = round(said.at - self.began, 4), self.phase(said.at - self.began)
         fields = said.fields
         match said.kind:
             case "start":
@@ -103,7 +103,7 @@ class Facts:
         """A fault that the agent has no part in: of the wire, or of the node. Nothing of it carries a token."""
         if len(self.fired) < MOST_FIRINGS:
             at_s = round(at_s, 4)
-            self.fired.append(Firing(at_s, index, fault.site, role, pid, number, fault.action, "", self._phase(at_s)))
+            self.fired.append(Firing(at_s, index, fault.site, role, pid, number, fault.action, "", self.phase(at_s)))
 
     def pass_milestone(self, name: str, pid: int, at_s: float) -> None:
         """One that was seen from outside."""
@@ -113,7 +113,7 @@ class Facts:
         """Whoever has answered so far has to answer anew; that it did is kept as the milestone ``name``."""
         self.milestones = [replace(mile, name=name) if mile.name == "answered" else mile for mile in self.milestones]
 
-    def _phase(self, at_s: float) -> Phase:
+    def phase(self, at_s: float) -> Phase:
         if self.stop_sent_s is not None and at_s >= self.stop_sent_s:
             return Phase.STOP
         return Phase.SERVING if self.served_s is not None and at_s >= self.served_s else Phase.START

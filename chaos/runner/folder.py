@@ -9,9 +9,9 @@ import shutil
 import socket
 from pathlib import Path
 
-from chaos.readiness import Wanted, wanted, without_notify
+from chaos.readiness import Wanted, wanted, without
 from chaos.runner.ports import a_port
-from chaos.runner.request import Request
+from chaos.runner.request import Request, unheard
 
 INSIDE = str(Path(__file__).resolve().parent.parent / "inside")
 FOR_ALL = ("hits", "pids", "tmp", "run")
@@ -78,6 +78,11 @@ class Folder:
             del env["NOTIFY_SOCKET"]
         if "notify.unwritable" in self.request.given:   # for root too, whom no mode of a socket binds
             env["NOTIFY_SOCKET"] = "/proc/sys/kernel/ostype"
+        for fault in self.request.case.faults:
+            if fault.site == "env.variable" and fault.action == "unset":
+                env.pop(fault.args[0], None)
+            elif fault.site == "env.variable":
+                env[fault.args[0]] = fault.args[1]
         return env
 
     def argv(self) -> list[str]:
@@ -91,14 +96,18 @@ class Folder:
         return word.replace("{transport_url}", self.transport_url).replace("{port}", self.port)
 
     @property
+    def trace(self) -> Path:
+        """Where strace writes, below which a case may be started."""
+        return self.path / "strace"
+
+    @property
     def own(self) -> Path:
         """Where ``{folder}`` leads: what the target leaves there is left over."""
         return self.path / "run"
 
     def wanted(self) -> list[tuple[str, Wanted]]:
         """The signs of readiness, as they are said and as they are looked at."""
-        mute = any(word.startswith("notify.") for word in self.request.given)
-        texts = without_notify(self.request.ready) if mute else self.request.ready
+        texts = without(self.request.ready, unheard(self.request))
         return [(text, wanted(text)) for text in map(self.filled, texts)]
 
     def commands_environment(self) -> dict[str, str]:

@@ -38,7 +38,7 @@ class Closed(Exception):
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, _ignore)       # not SIG_IGN, which outlives an exec: no shell could ever trap it
     ending.become_subreaper()
     folder = sys.argv[1] if len(sys.argv) > 1 else ""
     host = Host()
@@ -195,6 +195,10 @@ def _observed(request: Request, warden: Warden | NotWarm, writer: int) -> bytes:
         return _broken(f"the process that held the case: {error}")
     except Exception:
         return _broken(traceback.format_exc())
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Nothing: whoever interrupts chaos interrupts the caller, which ends us."""
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from abc import ABC, abstractmethod
 
+from chaos.actions import traced
+from chaos.catalog import SYSCALL
 from chaos.runner import ending, tree
 from chaos.runner.folder import Folder
 from chaos.runner.zygote import Warden
+
+TRACER = "strace"
+STRACE = ("-D", "-f", "--seccomp-bpf", "-qq", "-e", "signal=none")
+"""-D: the target is our child as always, and strace the one that is not."""
 
 
 class CannotStart(Exception):
@@ -44,7 +51,7 @@ class Cold(Launch):
     """Executed by this process, which is the sub-reaper. Raises `CannotStart`."""
 
     def __init__(self, folder: Folder, output: int, asker_pid: int = 0) -> None:
-        argv = folder.argv()
+        argv = self.argv_of(folder)
         self.beside = frozenset({asker_pid})
         try:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -52,6 +59,9 @@ class Cold(Launch):
         except OSError as error:
             raise CannotStart(f"{argv[0]} cannot be executed: {error.strerror or error}") from None
         self.pid, self.above = self._process.pid, os.getpid()
+
+    def argv_of(self, folder: Folder) -> list[str]:
+        return folder.argv()
 
     def status(self) -> os.waitid_result | None:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -62,6 +72,31 @@ class Cold(Launch):
     def end(self) -> None:
         ending.end_all_below()
         self._process.returncode = 0    # reaped above: Popen must not warn or wait for a pid that is no longer ours
+
+
+def tracer() -> str:
+    """The path of strace; "" where there is none."""
+    return shutil.which(TRACER) or ""
+
+
+class Traced(Cold):
+    """The same below strace, which attaches itself from a process of its own: that one is not of the tree."""
+
+    def argv_of(self, folder: Folder) -> list[str]:
+        request = folder.request
+        faults = {fault: fault.site.removeprefix(SYSCALL) for fault in request.case.faults if fault.site.startswith(SYSCALL)}
+        names = dict.fromkeys((*request.traces, *faults.values()))
+        injected = [word for fault, name in faults.items() for word in ("-e", f"inject={name}:{traced(fault)}")]
+        traces = ",".join(f"?{name}" for name in names)     # a machine may lack one that another has
+        return [tracer() or TRACER, *STRACE, "-o", str(folder.trace), "-e", f"trace={traces}", *injected, "--",
+                *folder.argv()]
+
+    def tree(self) -> list[tree.Seen]:
+        seen = tree.descendants(self.above, self.beside)
+        tracers = {one.pid for one in seen if one.pid != self.pid and tree.name(one.pid) == TRACER}
+        if tracers - self.beside:
+            self.beside |= tracers
+        return [one for one in seen if one.pid not in tracers]
 
 
 class Warm(Launch):

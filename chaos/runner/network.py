@@ -85,7 +85,7 @@ class Attached:
         self.network = network
         self.name = "-".join(Path(request.folder).parts[-2:])
         self.faults = {index: fault for index, fault in enumerate(request.case.faults)
-                       if fault.site in BY_NAME and BY_NAME[fault.site].by is not By.AGENT}
+                       if fault.site in BY_NAME and BY_NAME[fault.site].by in (By.WIRE, By.NODE)}
         self.exits = contextlib.ExitStack()
         self.broker: Line | None = None
         self.refusing: set[int] = set()

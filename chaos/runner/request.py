@@ -56,6 +56,16 @@ class Request:
     network: Network | None = None
     alone: bool = False
     folder: str = ""
+    traces: tuple[str, ...] = ()
+    """Calls of the kernel that are to be counted: the run is started below strace."""
     ready: tuple[str, ...] = ()
     """Signs of readiness that are all required, as texts (see ``readiness``). ``{port}`` in them, in config, argv and env is
     a port that this run has for itself, ``{folder}`` a folder."""
+
+
+def unheard(request: Request) -> tuple[str, ...]:
+    """The kinds of signs that nobody can hear, because the case took their way out: the notify socket, or the output."""
+    faults = request.case.faults
+    no_notice = any(word.startswith("notify.") for word in request.given)
+    no_output = any(fault.action in ("close", "fill", "full") and fault.site != "log.file" for fault in faults)
+    return ("notify",) * no_notice + ("log",) * no_output

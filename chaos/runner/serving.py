@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chaos.model import Expectation, Peak
 from chaos.runner.facts import Facts
-from chaos.runner.request import Request
+from chaos.runner.request import Request, unheard
 
 AT_ITS_WORD_S = 0.5
 """A launcher of which nothing but signs of readiness is known is watched for so long after them: a start that fails may show
@@ -83,8 +83,9 @@ class Serving:
 
     @property
     def _is_mute(self) -> bool:
-        """It may speak, but we cannot hear it."""
-        return any(word.startswith("notify.") for word in self.request.given)
+        """It may say READY=1, or what else it says, but we cannot hear it."""
+        kinds = unheard(self.request)
+        return "notify" in kinds or ("log" in kinds and bool(self.request.ready) and not self.facts.signs)
 
     @property
     def _may_be_silent(self) -> bool:
@@ -146,4 +147,5 @@ class Serving:
         if silent and facts.last_change_s < LEARN_RESTLESS_S / 2:
             ready_s = facts.last_change_s
         return Expectation(serving, facts.ready_s is not None, facts.peak.processes, facts.peak.threads, facts.peak.fds,
-                           ready_s, tuple(roles), facts.least or Peak(), answers, silent)
+                           ready_s, tuple(roles), facts.least or Peak(), answers, silent,
+                           bool(facts.roles.get(facts.root_pid)))

@@ -20,9 +20,10 @@ from chaos.runner import held, stacks, tree, wire
 from chaos.runner.ending import become_subreaper
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
-from chaos.runner.launch import CannotStart, Cold, Launch, Warm
+from chaos.runner.launch import CannotStart, Cold, Launch, Traced, Warm
 from chaos.runner.network import Attached
 from chaos.runner.output import Output
+from chaos.runner.outside import Outside
 from chaos.runner.proof.prover import STATE_SIGNAL, Prover
 from chaos.runner.request import Request
 from chaos.runner.serving import Serving
@@ -87,6 +88,7 @@ class Run:
         self.ahead: tuple[str, ...] = ()
         self.still_running = False
         self.asked: dict[int, float] = {}
+        self.outside = Outside(request.case.faults, request.traces, self.facts, self.folder.trace)
         self.signs: Signs | None = None
         self.proven_s = -1.0
         """When the tree was first seen to be unable to go on; the missing signs are asked for once more after that."""
@@ -149,7 +151,7 @@ class Run:
             return warm
         self.started_as = f"cold: {warden}" if str(warden) else "cold"
         self._begin(os.getpid(), frozenset({self.asker_pid} - {0}))
-        return Cold(self.folder, writer, self.asker_pid)
+        return (Traced if self.outside.is_traced else Cold)(self.folder, writer, self.asker_pid)
 
     def _begin(self, above: int, ours: frozenset[int]) -> None:
         """The start is now. The tree will be below ``above``; ``ours`` are no part of it."""
@@ -213,6 +215,8 @@ class Run:
         """One look at the tree."""
         assert self.launch is not None
         self.facts.look([one for one in self.launch.tree() if one.state not in "ZX"], self.now())
+        if self.prover is not None and self.launch.beside:
+            self.prover.camera.ours |= self.launch.beside
         self.belongings.look({one.pid for one in self.facts.alive})
         idle = self.facts.idle_for(self.now()) > IDLE_S and self.facts.ending is None
         if idle is not self.idle:
@@ -233,6 +237,7 @@ class Run:
             if self.network:
                 self.network.step(self.now())
             self._look_at_signs()
+            self.outside.step(self.now())
             self._step()
             if looks and not self.stopped_watching and self._is_proven():
                 self.stopped_watching = "proof"
@@ -352,6 +357,7 @@ class Run:
         self.read_events()
         self.read_notices()
         self.read_output()
+        self.outside.step(self.now())
         if self.network:
             self.network.step(self.now())
 
@@ -401,7 +407,7 @@ class Run:
             expected=self.serving.expected or Expectation(self.request.case.workers, notifies=False),
             stopped_watching=self.stopped_watching,
             started_as=self.started_as,
-            hits=tuple(sorted(facts.hits, key=lambda hit: hit.at_s)),
+            hits=tuple(sorted((*facts.hits, *self.outside.hits()), key=lambda hit: hit.at_s)),
             fired=tuple(facts.fired),
             milestones=tuple(facts.milestones),
             notices=tuple(Notice(notice.at_s, self._masked(notice.text)) for notice in facts.notices),

@@ -71,6 +71,11 @@ def command(pid: int) -> str:
     return line or f"[{read(f'/proc/{pid}/comm').strip()}]"
 
 
+def name(pid: int) -> str:
+    """The name of the program; "" when it is gone."""
+    return read(f"/proc/{pid}/comm").strip()
+
+
 def count_fds(pid: int) -> int:
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))

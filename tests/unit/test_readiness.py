@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.readiness import KINDS, ReadinessError, Wanted, wanted, without_notify
+from chaos.readiness import KINDS, ReadinessError, Wanted, wanted, without
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,4 +49,4 @@ def test_what_is_no_sign_is_an_error_that_says_what_would_be_right(text: str, sa
 
 
 def test_without_its_notify_socket_a_target_is_asked_for_its_other_signs() -> None:
-    assert without_notify(("notify", "log: up")) == ("log: up",)
+    assert without(("notify", "log: up"), ["notify"]) == ("log: up",)

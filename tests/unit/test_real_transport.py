@@ -24,7 +24,7 @@ BASE = Case("scheduler", "threading", 2, (), "rabbit")
 TARGET = Target("t", "t.sh", ("--url", "{transport_url}"), config="url = {transport_url}\n", transport_url="fake://u:{quoted.x}@h",
                 real_config="wait = 9\n")
 ONE_SITE = (Site("service.start", "worker.0", 1, 0.1),)
-REAL = [site for site in SITES if site.by is not By.AGENT]
+REAL = [site for site in SITES if site.by in (By.WIRE, By.NODE)]
 
 
 def a_variant(transport: str | None) -> Variant:
