@@ -101,7 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
     "commands": {"actions", "bundle", "caseid", "catalog", "compare", "errors", "events", "judge", "known", "merge", "model",
-                 "doctor", "plan", "prepare", "runner.probing", "sweep", "target", "transport",
+                 "doctor", "plan", "prepare", "runner.launch", "runner.probing", "sweep", "target", "transport",
                  "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
