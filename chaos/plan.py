@@ -50,6 +50,9 @@ class Try:
 _PUT_IN_PLACE = (Site("notify.socket", "parent", 1, 0.0), Site("workers.count", "parent", 1, 0.0))
 """Sites that no run reaches by a call: what is wrong there is put in place before the start."""
 
+OF_A_PLAIN_LAUNCHER = ("socket.connect", "socket.bind", "socket.listen", "file.open", "process.replace")
+"""Planned where nothing nearer to the service has a name: an oslo.service is failed at its own connections and files."""
+
 BODIES = ("service.create", "service.init", "service.start", "process.body")
 MOST_TELLING = ("service.create", "service.start", "rpc.server.start", "rpc.listen", "thread.spawn", "process.fork",
                 "timer.add", "greenthread.spawn")
@@ -206,6 +209,8 @@ def _usual(variant: Variant, profile: Profile) -> tuple[Case, ...]:
     from run to run, because processes and threads race each other."""
     base = variant.baseline.case
     sites = (*_PUT_IN_PLACE, *variant.sites) if _at_least(profile, FULL) else variant.sites
+    if any(site.name.startswith(("service.", "launcher.")) for site in sites):
+        sites = tuple(site for site in sites if site.name not in OF_A_PLAIN_LAUNCHER)
     faults = dict.fromkeys(fault for site in sorted(sites, key=_place_of) for fault in _faults(site, base.workers, profile))
     return tuple(replace(base, faults=(fault,)) for fault in faults)
 

@@ -25,7 +25,7 @@ def note_import(name):
 
 def note_call(function, args, kwargs):
     """A call is about to be made, perhaps one of those that stand between imports."""
-    kind = BETWEEN.get((function.__module__, function.__qualname__))
+    kind = BETWEEN.get((getattr(function, "__module__", None), getattr(function, "__qualname__", None)))
     if kind == "logging":
         _lines.append(kind)
     elif kind == "call":
