@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from observations import an_observation, judged
@@ -11,7 +12,7 @@ from chaos.actions import BY_WORD, told
 from chaos.caseid import format_case, parse_case
 from chaos.catalog import BY_NAME, SITES
 from chaos.model import Case, Grade, Hits, Lifetime, Outcome, Phase, Site, Variant, Verdict
-from chaos.plan import TRIES, Profile, plan
+from chaos.plan import OF_A_PLAIN_LAUNCHER, TRIES, Profile, plan
 
 BASE = Case("scheduler", "threading", 2)
 
@@ -95,7 +96,7 @@ def test_every_kind_of_fault_is_planned_by_its_profile_somewhere(one: object) ->
 def test_a_nightly_sweep_signals_at_every_site_on_the_way_up_once_and_twice() -> None:
     planned = {(case.faults[0].site, case.faults[0].args) for case in plan(everywhere(), Profile.NIGHTLY)
                if case.faults[0].action == "signal"}
-    sites = {doc.name for doc in SITES if doc.errors}
+    sites = {doc.name for doc in SITES if doc.errors} - set(OF_A_PLAIN_LAUNCHER)
     for name in ("TERM", "INT", "HUP"):
         for twice in ((), ("2",)):
             assert {site for site, args in planned if args == (name, "parent", *twice)} >= sites
@@ -103,4 +104,12 @@ def test_a_nightly_sweep_signals_at_every_site_on_the_way_up_once_and_twice() ->
 
 def test_a_nightly_sweep_fails_every_site_for_the_first_three_times() -> None:
     first_3 = {case.faults[0].site for case in plan(everywhere(), Profile.NIGHTLY) if case.faults[0].hits == Hits(1, 3)}
-    assert first_3 >= {doc.name for doc in SITES if doc.errors}
+    assert first_3 >= {doc.name for doc in SITES if doc.errors} - set(OF_A_PLAIN_LAUNCHER)
+
+
+def test_the_sites_of_a_plain_launcher_are_planned_where_there_is_no_service() -> None:
+    variant = everywhere()
+    plain = replace(variant, sites=tuple(site for site in variant.sites if not site.name.startswith(("service.", "launcher."))))
+    planned = {case.faults[0].site for case in plan(plain, Profile.FULL)}
+    assert set(OF_A_PLAIN_LAUNCHER) <= planned
+    assert not set(OF_A_PLAIN_LAUNCHER) & {case.faults[0].site for case in plan(variant, Profile.NIGHTLY)}
