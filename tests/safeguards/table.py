@@ -31,6 +31,8 @@ class Safeguard:
 
 ALL_DEFAULTS = "scheduler/threading/w1/service.create@parent#1=delay:0.3"
 FAILS_IN_START = "scheduler/eventlet/w2/service.start@worker=raise:RuntimeError"
+SPAWNED = "config.file@parent#1=set:DEFAULT:start_method:spawn"
+SLASH_IN_PASSWORD = "rabbit%3A%2F%2Fa%3Ab%252Fc%40127.0.0.1%3A1%2F"
 
 SAFEGUARDS: tuple[Safeguard, ...] = (
     # --- launcher.py ---
@@ -109,6 +111,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "    with contextlib.nullcontext():",
         (Check("scheduler/threading/w1/title.set@parent#1=signal:TERM", 143),),
     ),
+    Safeguard(
+        "the transport's URL is checked before anybody uses it",
+        "launcher.py",
+        "        config.check_transport_url(conf)\n",
+        "",
+        (Check("scheduler/threading/w1/config.file@parent#1=unquoted", 78),),
+    ),
     # --- concurrency.py, config.py, logs.py ---
     Safeguard(
         "patching is checked",
@@ -144,6 +153,43 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "min(conf.workers, bound.workers)",
         "conf.workers",
         (Check("scheduler/threading/w1/workers.count@parent#1=set:40", 0),),
+    ),
+    Safeguard(
+        "what cannot be parsed is not quoted: it may be a piece of a password",
+        "config.py",
+        """re.sub("'.*'", MASK, Redactor.of_url(conf.transport_url)(" ".join(str(error).split())))""",
+        "str(error)",
+        (Check("scheduler/threading/w1/config.file@parent#1=unquoted", 78),),
+    ),
+    Safeguard(
+        "a password that the rabbit driver would take for another is refused",
+        "config.py",
+        """if scheme in ("rabbit", "kombu") and any(""",
+        "if False and any(",
+        (Check(f"scheduler/threading/w1/config.file@parent#1=set:DEFAULT:transport_url:{SLASH_IN_PASSWORD}", 78),),
+    ),
+    Safeguard(
+        "a log file that cannot be written to is a configuration error",
+        "logs.py",
+        "    except OSError as error:\n",
+        "    except InterruptedError as error:\n",
+        (
+            Check("scheduler/threading/w1/log.file@parent#1=missing", 78, "log cannot be written to"),
+            Check("scheduler/eventlet/w2/log.file@parent#1=unwritable", 78, "log cannot be written to"),
+        ),
+    ),
+    Safeguard(
+        "every line of the log is redacted",
+        "logs.py",
+        "        handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(FALLBACK_FORMAT), redact))\n",
+        "        pass\n",
+        (  # at level DEBUG oslo.service's launchers log every option; this one has the password by mistake
+            Check(
+                "scheduler/eventlet/w1/config.file@parent#1=set:DEFAULT:debug:true"
+                "+config.file@parent#1=set:DEFAULT:topic:%7Bquoted.transport%7D",
+                0,
+            ),
+        ),
     ),
     Safeguard(
         "the last error that was logged is kept",
@@ -402,7 +448,55 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "    except InterruptedError as error:",
         (Check("scheduler/threading/w1/notify.socket@parent#1=gone", 0),),
     ),
+    Safeguard(
+        "a stop that failed in a worker is no success",
+        "startup.py",
+        "            self._stop_failure = failure\n",
+        "            pass\n",
+        (Check("scheduler/eventlet/w2/rpc.server.stop@worker=raise:RuntimeError", 70, "stop failed: .*chaos-"),),
+    ),
+    Safeguard(
+        "a log that blocks does not keep the last line's process",
+        "startup.py",
+        "        processes.end_after(LOG_S)\n",
+        "        pass\n",
+        (
+            Check(
+                "scheduler/threading/w1/service.create@parent#1=raise:RuntimeError+logging.emit@parent#3=stall",
+                1,
+                within_s=4.5,
+            ),
+        ),
+    ),
     # --- reporting.py and reports.py: the worker's side ---
+    Safeguard(
+        "a spawned worker is tied to its parent, and heard of",
+        "reporting.py",
+        "    lifeline.born()\n    fail =",
+        "    fail =",
+        (Check(f"scheduler/threading/w2/{SPAWNED}+service.start@worker=freeze", 75),),
+    ),
+    Safeguard(
+        "a spawned worker that cannot take its service over says why",
+        "reporting.py",
+        "    except BaseException as error:  # multiprocessing would print it, and cotyledon start the worker again",
+        "    except InterruptedError as error:",
+        (Check(f"scheduler/threading/w2/{SPAWNED}+logging.setup@worker=raise:OSError:ENOSPC", 78, "chaos-"),),
+    ),
+    Safeguard(
+        "a spawned worker's threads do not die unheard",
+        "reporting.py",
+        "    fail_with_any_thread(fail)\n    show",
+        "    show",
+        (Check(f"scheduler/threading/w1/{SPAWNED}+thread.body@worker=raise:RuntimeError", 70, "chaos-"),),
+    ),
+    Safeguard(
+        "a spawned worker reports its last words",
+        "reporting.py",
+        "    report_last_words(lifeline)\n    try:",
+        "    try:",
+        (Check(f"scheduler/threading/w1/{SPAWNED}+process.body@worker=raise:RuntimeError", 70, "chaos-"),),
+    ),
     Safeguard(
         "held signals are let go in a forked worker",
         "reporting.py",

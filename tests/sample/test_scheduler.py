@@ -6,12 +6,13 @@ import errno
 import logging
 import os
 import re
+import sys
 from urllib.parse import quote
 
 import pytest
 from oslo_config import cfg
 
-from chaos.sample import inventory, placement
+from chaos.sample import inventory, launcher, placement
 from chaos.sample.concurrency import Backend, ConfigError, chosen, prepare
 from chaos.sample.redaction import MASK, RedactingFormatter, Redactor
 
@@ -172,3 +173,12 @@ def test_a_report_is_one_line_that_is_written_whole_however_long_its_reason() ->
     assert line.count(b"\n") == 1
     assert len(line) <= reports.MAX_BYTES
     assert reports.Report.decode(line[:-1]).reason.startswith("first second xxx")
+
+
+def test_a_password_on_the_command_line_is_not_left_in_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cotyledon makes process titles of them. The title of this process is not touched: there is no setproctitle here."""
+    url = "rabbit://a:first-one@one:5672/"
+    monkeypatch.setitem(sys.modules, "setproctitle", None)
+    monkeypatch.setattr(sys, "argv", ["launcher", "--transport-url", url])
+    launcher.hide_secrets_of_arguments(Redactor.of_url(url))
+    assert sys.argv == ["launcher", "--transport-url", f"rabbit://{MASK}@one:5672/"]
