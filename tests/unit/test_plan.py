@@ -109,7 +109,8 @@ def test_a_nightly_sweep_fails_every_site_for_the_first_three_times() -> None:
 
 def test_the_sites_of_a_plain_launcher_are_planned_where_there_is_no_service() -> None:
     variant = everywhere()
-    plain = replace(variant, sites=tuple(site for site in variant.sites if not site.name.startswith(("service.", "launcher."))))
+    services = ("service.", "launcher.")
+    plain = replace(variant, sites=tuple(site for site in variant.sites if not site.name.startswith(services)))
     planned = {case.faults[0].site for case in plan(plain, Profile.FULL)}
     assert set(OF_A_PLAIN_LAUNCHER) <= planned
     assert not set(OF_A_PLAIN_LAUNCHER) & {case.faults[0].site for case in plan(variant, Profile.NIGHTLY)}
