@@ -170,6 +170,12 @@ def _add_starting(add: Add) -> None:
     _add_known(nightly)
     nightly.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
     nightly.set_defaults(profile=Profile.NIGHTLY.value, out=Path("chaos-nightly"))
+    drafted = add("init", "write a commented entry of chaos.toml for a launcher, as one start of it suggests")
+    drafted.add_argument("target", metavar="TARGET",
+                         help="package.module:callable, a console script or a path; its own arguments follow after --")
+    drafted.add_argument("--name", default="", metavar="NAME", help="what the entry is called (default: the launcher's own)")
+    _add_start(drafted)
+    _add_variants(drafted)
     check = add("check", "start it once with no fault, stop it once it serves, and judge that")
     for part in (_add_target, _add_variants):
         part(check)

@@ -323,6 +323,8 @@ class Observation:
     ready_s: float | None = None
     signs: tuple[Sign, ...] = ()
     """Of readiness, as they stood when chaos stopped watching or told it to stop."""
+    listens: tuple[str, ...] = ()
+    """Where its tree listened when a first start had come up: ``tcp: 127.0.0.1:80``, ``unix: /run/x``."""
     served_s: float | None = None
     stop_sent_s: float | None = None
     alive_workers: int | None = None

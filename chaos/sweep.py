@@ -68,6 +68,11 @@ class Options:
                 *([f"--workers {','.join(map(str, self.workers))}"] if self.workers else []),
                 *([f"--shard {number}/{count}"] if count > 1 else []))
 
+    def finds_all(self, target: Target) -> bool:
+        """Whether a good start is to show every named site: in a thorough profile, and of a launcher that has no backend,
+        which comes by few of the usual ones."""
+        return self.thorough or target.backends == ("-",)
+
     @property
     def thorough(self) -> bool:
         return self.profile in (Profile.FULL, Profile.NIGHTLY)
@@ -147,7 +152,8 @@ def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
     yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions(), options.part)
     variants = []
     exhaustive = options.profile is Profile.NIGHTLY
-    for variant in run_baselines(pool, target, variants_of(target, options), options.timing, thorough=options.thorough,
+    for variant in run_baselines(pool, target, variants_of(target, options), options.timing,
+                                 thorough=options.finds_all(target),
                                  exhaustive=exhaustive, warm=not options.cold):
         variants.append(variant)
         yield VariantReady(variant)

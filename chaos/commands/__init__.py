@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from chaos.commands.bundling import do_bundle
+from chaos.commands.drafting import do_init
 from chaos.commands.examining import do_doctor
 from chaos.commands.listing import do_plan, do_sites
 from chaos.commands.nightly import do_nightly
@@ -18,6 +19,7 @@ from chaos.commands.sweeping import do_sweep
 COMMANDS: dict[str, Callable[[Namespace], Status]] = {
     "sweep": do_sweep,
     "nightly": do_nightly,
+    "init": do_init,
     "check": do_check,
     "run": do_run,
     "repro": do_repro,

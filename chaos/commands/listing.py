@@ -48,5 +48,5 @@ def _discovered(options: Namespace) -> tuple[Target, list[Variant]]:
     must_be_there(options.transport)
     with pool_on(options.transport, min(2, os.cpu_count() or 1)) as pool:
         return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing,
-                                          thorough=asked.thorough or options.command == "sites",
+                                          thorough=asked.finds_all(target) or options.command == "sites",
                                           exhaustive=asked.profile is Profile.NIGHTLY))

@@ -125,6 +125,9 @@ def _is_only_a_part(asked: Options, baselines: Sequence[Variant]) -> bool:
 def _say_nothing_planned(asked: Options, baselines: Sequence[Variant]) -> None:
     """A glob that matches nothing must not read as a sweep that found nothing."""
     every = [format_case(case) for case in planned(baselines, replace(asked, only=(), shard=(1, 1)))]
-    near = difflib.get_close_matches(asked.only[0], every, 2, 0.3) if asked.only else []
+    if not asked.only:
+        raise UsageError("nothing was planned: the good start came by no place where a fault of this profile fits; "
+                         "--profile full, or --site package.module:Name, would be right")
+    near = difflib.get_close_matches(asked.only[0], every, 2, 0.3)
     hint = f"; near it: {', '.join(near)}" if near else ""
     raise UsageError(f"--only {' '.join(asked.only)}: matches none of the {len(every)} planned cases{hint}")

@@ -38,7 +38,7 @@ class Belongings:
         new = {inode: path for inode, path in _bound() if inode not in self._seen}
         if new:
             self._seen.update(new)
-            ours = {inode for pid in pids for inode in _inodes(pid)}
+            ours = {inode for pid in pids for inode in inodes(pid)}
             self._sockets.update((inode, path) for inode, path in new.items() if inode in ours)
 
     def left(self, ever: Iterable[int], alive: Iterable[int]) -> tuple[Holding, ...]:
@@ -75,7 +75,8 @@ def _bound() -> Iterator[tuple[str, str]]:
             yield words[6], words[7]
 
 
-def _inodes(pid: int) -> Iterator[str]:
+def inodes(pid: int) -> Iterator[str]:
+    """The sockets that ``pid`` has open."""
     for _, link in _descriptors(pid):
         if link.startswith("socket:["):
             yield link[8:-1]

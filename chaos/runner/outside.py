@@ -54,8 +54,8 @@ class Outside:
         self._read_trace(now_s)
 
     def hits(self) -> list[Hit]:
-        """The moments as sites; none for a launcher in which the agent speaks."""
-        if self.facts.roles.get(self.facts.root_pid):
+        """The moments as sites; none for a launcher that starts services, whose own sites say more."""
+        if self.facts.has_services:
             return []
         return [Hit(round(at_s, 4), site, "parent", number, self.facts.phase(at_s)) for site, times in self.reached.items()
                 for number, (at_s, _) in enumerate(times, 1)]

@@ -21,6 +21,7 @@ from chaos.runner.ending import become_subreaper
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
 from chaos.runner.launch import CannotStart, Cold, Launch, Traced, Warm
+from chaos.runner.listening import listens
 from chaos.runner.network import Attached
 from chaos.runner.output import Output
 from chaos.runner.outside import Outside
@@ -90,6 +91,7 @@ class Run:
         self.asked: dict[int, float] = {}
         self.outside = Outside(request.case.faults, request.traces, self.facts, self.folder.trace)
         self.signs: Signs | None = None
+        self.listens: tuple[str, ...] = ()
         self.proven_s = -1.0
         """When the tree was first seen to be unable to go on; the missing signs are asked for once more after that."""
         self.asker_pid = 0
@@ -277,6 +279,8 @@ class Run:
     def _stop(self, why: str) -> None:
         self._learn()
         facts = self.facts
+        if self.request.expected is None:
+            self.listens = listens(one.pid for one in facts.alive)
         facts.served_s = self.now()
         facts.stop_sent_s = self.now()   # before it is sent: what the target does about it must not seem earlier
         self._send(facts.root_pid, signal.SIGTERM, why)
@@ -420,6 +424,7 @@ class Run:
             standing=facts.standing,
             ready_s=facts.ready_s,
             signs=facts.signs,
+            listens=self.listens,
             served_s=None if facts.served_s is None else round(facts.served_s, 4),
             stop_sent_s=None if facts.stop_sent_s is None else round(facts.stop_sent_s, 4),
             alive_workers=facts.alive_workers if self.still_running else None,

@@ -1,0 +1,104 @@
+"""A commented entry of chaos.toml for a launcher, from what one start of it showed. Pure: text out, nothing is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+from chaos.model import Observation
+from chaos.readiness import KINDS
+from chaos.target import Target
+
+_READY_WORDS = re.compile(r"\b(?:ready|listening|serving|started|running|booted|accepting)\b", re.IGNORECASE)
+_PORT = re.compile(r"\d+")
+BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def name_of(target: Target) -> str:
+    """What its entry is called: the console script, the script without its ending, or the package of the callable."""
+    command = target.command
+    if ":" in command and "/" not in command:
+        module = command.partition(":")[0].split(".")
+        word = module[0] if module[-1] in ("main", "__main__", "cli", "cmd") or len(module) == 1 else module[-1]
+    else:
+        word = command.rpartition("/")[2].partition(".")[0]
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", word).strip("-") or "launcher"
+
+
+def as_entry(name: str, target: Target, seen: Observation) -> Target:
+    """``target`` under its name, with the readiness that ``seen`` suggests, and a port of each run's own where one was
+    named in its arguments."""
+    ready, port = target.ready or readiness_of(seen), _port_of(seen)
+    args = tuple("{port}".join(re.split(rf"(?<!\d){port}(?!\d)", word)) for word in target.args) if port else target.args
+    if args != target.args:
+        ready = tuple(sign.replace(f":{port}", ":{port}") for sign in ready)
+    return replace(target, name=name, args=args, ready=ready, typed_args=(), typed_ready=())
+
+
+def readiness_of(seen: Observation) -> tuple[str, ...]:
+    """The signs that one start suggests; none where its services tell, and where there was nothing to be seen."""
+    if seen.ready_s is not None:
+        return ("notify",)
+    if seen.expected.servers:
+        return ()
+    sockets = tuple(dict.fromkeys(seen.listens))
+    if sockets:
+        return sockets
+    lines = [line.strip() for line in seen.output.splitlines() if _READY_WORDS.search(line)]
+    return (f"log: {_shape(lines[-1])}",) if lines else ()
+
+
+def _shape(line: str) -> str:
+    """A regular expression for the part of a log line that says it, without what differs from run to run."""
+    found = _READY_WORDS.search(line)
+    start = 0 if found is None else line.rfind(" ", 0, max(0, line.rfind(" ", 0, found.start()))) + 1
+    return re.sub(r"\d+", lambda _: r"\d+", re.sub(r"([][.^$*+?{}()|\\])", r"\\\1", line[start:][:60])).strip()
+
+
+def _port_of(seen: Observation) -> str:
+    ports = [sign.rpartition(":")[2] for sign in seen.listens if sign.startswith("tcp:")]
+    return ports[0] if len(ports) == 1 else ""
+
+
+def entry_text(target: Target, seen: Observation) -> str:
+    """The entry, with what else it may say as comments. ``target``: see `as_entry`."""
+    key = target.name if BARE.fullmatch(target.name) else json.dumps(target.name)
+    lines = [f"[targets.{key}]", f"command = {json.dumps(target.command)}",
+             "# Filled in: {backend}, {workers}, {port} (a free one), {folder} and {config} (of each run's own).",
+             f"args = {_list(target.args)}", *_lines("python", target), *_ready_lines(target, seen), *_further(target)]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(key: str, target: Target) -> list[str]:
+    default = Target("", "").python
+    return [f"python = {json.dumps(target.python)}"] if key == "python" and target.python != default else []
+
+
+def _ready_lines(target: Target, seen: Observation) -> list[str]:
+    if target.ready:
+        return ["# How it shows that it is ready; all of these are required.", f"ready = {_list(target.ready)}"]
+    if seen.expected.servers:
+        return ["# Its services were seen to start: no readiness has to be named."]
+    kinds = [f"#   {json.dumps(kind.example)}: {kind.doc}" for kind in KINDS.values()]
+    return ["# Nothing showed when it is ready, so whether it serves or hangs cannot be decided. Name at least one:", *kinds,
+            '# ready = ["…"]']
+
+
+def _further(target: Target) -> list[str]:
+    told = "backends" if target.backends != ("-",) else "# backends"
+    return [
+        f"{told} = {_list(target.backends) if target.backends != ('-',) else _list(('eventlet', 'threading'))}",
+        '# backend.eventlet = {env = {BACKEND = "green"}, args = []}     # what chooses a backend, if not {backend}',
+        f"{'' if target.workers != (1,) else '# '}workers = {list(target.workers) if target.workers != (1,) else [1, 2]}",
+        '# env = {SETTING = "value"}',
+        "# deadline_s = 10     # how long after a fault it may take to end or to serve",
+        '# extra_sites = ["package.module:Class.method"]     # callables of its own that are failed as well',
+        '# package = "package"     # whose calls into others --exhaustive fails',
+        '# known = "known.toml"     # findings that are known: see --known',
+        '# config = """…"""     # a configuration file that every run gets at {config}',
+    ]
+
+
+def _list(words: tuple[str, ...]) -> str:
+    return "[" + ", ".join(json.dumps(word) for word in words) + "]"

@@ -1,0 +1,67 @@
+"""From what one start showed to a commented entry of chaos.toml that says the same."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+
+import pytest
+from observations import an_observation
+
+from chaos.draft import as_entry, entry_text, name_of, readiness_of
+from chaos.entry import fields_of, problems_of
+from chaos.model import Expectation, Observation
+from chaos.readiness import wanted
+from chaos.target import Target
+
+OF_NOBODY = Expectation(servers=0, notifies=False)
+PLAIN = replace(an_observation(), ready_s=None, signs=(), expected=OF_NOBODY, output="", listens=())
+
+
+def _read(target: Target, seen: Observation) -> Target:
+    """The entry, as chaos reads it back."""
+    entries = tomllib.loads(entry_text(target, seen))["targets"]
+    ((name, entry),) = entries.items()
+    assert problems_of(entry) == []
+    return Target(name=name, **fields_of(entry))
+
+
+@pytest.mark.parametrize(("command", "name"), [
+    ("nova.cmd.scheduler:main", "scheduler"), ("shop:main", "shop"), ("shop.cli:main", "shop"), ("./run.sh", "run"),
+    ("/opt/x/start server", "start-server"), ("nova-scheduler", "nova-scheduler")])
+def test_an_entry_is_called_what_people_call_the_launcher(command: str, name: str) -> None:
+    assert name_of(Target(command, command)) == name
+
+
+@pytest.mark.parametrize(("changed", "ready"), [
+    ({"ready_s": 0.3, "listens": ("tcp: 127.0.0.1:80",)}, ("notify",)),
+    ({"expected": Expectation(servers=2)}, ()),
+    ({"listens": ("tcp: 127.0.0.1:80", "unix: /run/x")}, ("tcp: 127.0.0.1:80", "unix: /run/x")),
+    ({"output": "a\n2026-01-01 10:00 [12] Server (v1.2) is listening on 8000\nb\n"},
+     (r"log: is listening on \d+",)),
+    ({"output": "nothing to see\n"}, ()),
+])
+def test_what_was_seen_becomes_the_suggested_readiness(changed: dict[str, object], ready: tuple[str, ...]) -> None:
+    found = readiness_of(replace(PLAIN, **changed))  # type: ignore[arg-type]
+    assert found == ready
+    assert [wanted(sign).kind for sign in found]  or not ready
+
+
+def test_a_port_among_the_arguments_becomes_one_of_each_runs_own() -> None:
+    seen = replace(PLAIN, listens=("tcp: 127.0.0.1:8000",))
+    target = as_entry("web", Target("./web", "./web", ("--bind=127.0.0.1:8000", "--size", "18000")), seen)
+    assert target.args == ("--bind=127.0.0.1:{port}", "--size", "18000")
+    assert target.ready == ("tcp: 127.0.0.1:{port}",)
+    assert _read(target, seen) == replace(target, typed_args=())
+
+
+def test_an_entry_reads_back_as_the_launcher_that_was_tried() -> None:
+    target = Target("we ird", "shop:main", ('a "b"', "\\d\t"), backends=("threading",), workers=(2,), python="/opt/py")
+    entry = as_entry("we ird", target, PLAIN)
+    assert _read(entry, PLAIN) == entry
+
+
+def test_where_nothing_was_seen_the_entry_says_what_can_be_named() -> None:
+    text = entry_text(as_entry("x", Target("x", "./x"), PLAIN), PLAIN)
+    assert "cannot be decided" in text
+    assert all(f'"{kind}' in text for kind in ("notify", "log:", "tcp:", "http:", "command:"))
