@@ -42,6 +42,9 @@ LAST_LINES = 8
 BUSY = 0.5
 """Processor seconds a second from which a tree that gets nowhere is called a livelock: half of one processor."""
 
+_CROSSED_S = 0.5
+"""How much later than a stop signal a notice may be seen that was on its way before: machines are shared."""
+
 REPEATS = 3
 """Firings in one process from which it is a retry loop; two firings are one retry, a habit of many libraries."""
 
@@ -121,10 +124,19 @@ def announced(seen: Observation) -> bool:
 
 
 def was_ready_when_told(case: Case, seen: Observation) -> bool:
-    """A plain launcher that had shown that it is ready before it was told to stop: chaos had no time to look at it longer."""
+    """A launcher that had shown that it is ready when it was told to stop: chaos had no time to look at it longer.
+
+    Of one that has services, they had all started by then; its notice may have crossed the signal on its way.
+    """
     asked_s = asked_to_stop_s(case, seen)
     shown = [sign.seen_s for sign in seen.signs] or [seen.ready_s]
-    return seen.expected.servers == 0 and asked_s is not None and all(s is not None and s <= asked_s for s in shown)
+    if asked_s is None:
+        return False
+    until_s = asked_s + (_CROSSED_S if seen.expected.servers else 0.0)
+    if not all(shown_s is not None and shown_s <= until_s for shown_s in shown):
+        return False
+    started = {m.pid for m in seen.milestones if m.name in ("service started", "started") and m.at_s <= asked_s}
+    return len(started) >= seen.expected.servers
 
 
 def shows_all_signs(seen: Observation) -> bool:

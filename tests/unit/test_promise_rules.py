@@ -646,3 +646,18 @@ def test_the_launcher_is_known_by_its_parent_and_not_by_its_place_in_the_list() 
     )
     assert broken("stops-when-told", BASELINE, seen) is not None
     assert seen.signals[0].pid == LAUNCHER
+
+
+TOLD_AS_READY = an_early_end(Exited(0), in_parent(TERM_PARENT, at_s=0.8), milestones=(a_start(),), ready_s=0.9)
+
+
+@pytest.mark.parametrize("promise", ["status", "ready-means-ready", "stops-when-told"])
+def test_a_stop_that_crosses_the_notice_of_a_start_that_worked_breaks_nothing(promise: str) -> None:
+    assert broken(promise, TERMED, TOLD_AS_READY) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"milestones": ()}, {"ready_s": None}, {"ready_s": 1.4}, {"milestones": (a_start(at_s=1.2),)}]
+)
+def test_a_stop_before_the_start_had_worked_is_no_success(change: dict[str, object]) -> None:
+    assert broken("status", TERMED, replace(TOLD_AS_READY, **change)) is not None
