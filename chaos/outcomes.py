@@ -84,6 +84,8 @@ def what_happened(case: Case, seen: Observation) -> Outcome:
             return _still_running(case, seen)
         case Killed(by_chaos=False):
             return Outcome.KILLED
+        case _ if stopped and seen.served_s is None:
+            return Outcome.STARTED
         case _ if stopped:
             return _served(case, seen)
         case Killed():

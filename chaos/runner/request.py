@@ -67,5 +67,6 @@ def unheard(request: Request) -> tuple[str, ...]:
     """The kinds of signs that nobody can hear, because the case took their way out: the notify socket, or the output."""
     faults = request.case.faults
     no_notice = any(word.startswith("notify.") for word in request.given)
-    no_output = any(fault.action in ("close", "fill", "full") and fault.site != "log.file" for fault in faults)
+    no_output = any((fault.action in ("close", "fill", "full") and fault.site != "log.file")
+                    or fault.site == "syscall.write" for fault in faults)
     return ("notify",) * no_notice + ("log",) * no_output

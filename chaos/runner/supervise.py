@@ -142,6 +142,7 @@ class Run:
         pidfd = os.pidfd_open(self.launch.pid)
         self.exits.callback(os.close, pidfd)
         self.selector.register(pidfd, selectors.EVENT_READ, self.look_at_root)
+        self.outside.step(self.now())
 
     def _launched(self, warden: Warden | NotWarm, writer: int) -> Launch:
         if isinstance(warden, Warden):
