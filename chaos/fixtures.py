@@ -262,9 +262,9 @@ class Chaos(fixtures.Fixture):
         self._pool = None
         self._exits.close()
 
-    def target(self, typed: str, args: tuple[str, ...], python: str | None) -> Target:
+    def target(self, typed: str, args: tuple[str, ...], python: str | None, ready: tuple[str, ...] = ()) -> Target:
         """What ``typed`` names. Raises UsageError where that is nothing that could start."""
-        return self._resolved(surroundings(), typed, args, python)
+        return self._resolved(surroundings(), typed, args, python, ready)
 
     def baseline(self, target: Target, case: Case, timing: Timing) -> Variant:
         """How ``target`` starts without a fault, run once for each way to start it and remembered, healthy or not."""
@@ -310,8 +310,9 @@ class _CleanPool(Pool):
             yield from super().run(requests)
 
 
-def _resolved_in(where: Surroundings, typed: str, args: tuple[str, ...], python: str | None) -> Target:
-    return resolve(typed, args, python=python)
+def _resolved_in(where: Surroundings, typed: str, args: tuple[str, ...], python: str | None,
+                 ready: tuple[str, ...]) -> Target:
+    return resolve(typed, args, python=python, ready=ready)
 
 
 # --- starting -------------------------------------------------------------------------------------------------------
@@ -321,18 +322,20 @@ class Launcher(fixtures.Fixture):
     """Starts a target under the faults that are armed on it. Setting it up starts nothing.
 
     ``target``: as on chaos's command line, with ``args`` for what stands behind ``--`` there. ``python``: the Python of
-    the target, by default this one. ``deadline_s``: how long it may take after its fault. ``chaos``: what to share
+    the target, by default this one. ``ready``: how it shows that it is ready, as after ``--ready``. ``deadline_s``: how
+    long it may take after its fault. ``chaos``: what to share
     with other launchers; without it the launcher has a host and baselines of its own, which costs every test a healthy
     start. Cleaning it up raises NeverHappened for an armed fault under which nothing was started, and for a run that
     proves nothing and about which the test never asked.
     """
 
     def __init__(self, target: str = "scheduler", args: Iterable[str] = (), *, python: str | None = None,
-                 deadline_s: float | None = None, chaos: Chaos | None = None) -> None:
+                 ready: Iterable[str] = (), deadline_s: float | None = None, chaos: Chaos | None = None) -> None:
         super().__init__()
         self.typed = target
         self.args = tuple(map(str, args))
         self.python = python
+        self.ready = tuple(ready)
         self.timing = Timing(deadline_s)
         self.armed: tuple[Fault, ...] = ()
         self.runs: tuple[Run, ...] = ()
@@ -395,6 +398,7 @@ class Launcher(fixtures.Fixture):
         """What a reproduce line needs besides the case id, because the id does not hold it."""
         deadline_s = self.timing.deadline_s
         words = [*(["--python", self.python] if self.python else []),
+                 *(word for sign in self.ready for word in ("--ready", sign)),
                  *(["--deadline", f"{deadline_s:g}"] if deadline_s else []),
                  *(["--", *self.args] if self.args else [])]
         return "".join(f" {shlex.quote(word)}" for word in words)
@@ -420,7 +424,7 @@ class Launcher(fixtures.Fixture):
         """Its own message is all that a mistyped target needs: the frames behind it would bury that."""
         __tracebackhide__ = True
         try:
-            return self._chaos.target(self.typed, self.args, self.python)
+            return self._chaos.target(self.typed, self.args, self.python, self.ready)
         except UsageError as error:
             raise UsageError(str(error)) from None
 

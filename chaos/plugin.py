@@ -129,12 +129,12 @@ def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     from chaos.typed import case_of
 
     named, armed = item.get_closest_marker("chaos_target"), item.get_closest_marker("chaos")
-    target, args = _target(*named.args, **named.kwargs) if named else (None, ())
+    target, args, ready = _target(*named.args, **named.kwargs) if named else (None, (), ())
     case_id = _case_id(*armed.args, **armed.kwargs) if armed else None
     python = item.config.getoption("--chaos-python") or item.config.getini("chaos_python") or None
     try:
         typed = target or (case_of(case_id).target if case_id is not None else "scheduler")
-        made = Launcher(typed, args, python=python, deadline_s=_deadline_s(item.config), chaos=shared)
+        made = Launcher(typed, args, python=python, ready=ready, deadline_s=_deadline_s(item.config), chaos=shared)
         if case_id is not None:
             made.arm_case(case_id)
     except UsageError as error:
@@ -144,9 +144,9 @@ def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     pytest.fail(wrong, pytrace=False)
 
 
-def _target(target: str, args: Sequence[str] = ()) -> tuple[str, Sequence[str]]:
+def _target(target: str, args: Sequence[str] = (), *, ready: Sequence[str] = ()) -> tuple[str, Sequence[str], Sequence[str]]:
     """The signature of the mark ``chaos_target``."""
-    return target, args
+    return target, args, ready
 
 
 def _case_id(case_id: str) -> str:
