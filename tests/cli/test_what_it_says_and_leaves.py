@@ -130,7 +130,8 @@ def stored(stored_once: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_writes_what_a_sweep_writes(stored: Path) -> None:
-    assert {path.name for path in stored.iterdir()} == {"report.json", "journal.ndjson", "junit.xml", "report.html"}
+    names = {"report.json", "journal.ndjson", "junit.xml", "report.html", "summary.md"}
+    assert {path.name for path in stored.iterdir()} == names
     assert {case["id"]: case["verdict"] for case in report_of(stored)["cases"]} == {PASSES: "pass", FAILS: "fail"}
 
 
