@@ -51,7 +51,7 @@ COMMANDS: dict[str, dict[str, Run | Elsewhere]] = {
         "tox run -e nightly": CI,
         "tox run -e nightly -- --workers 1 --only '*/service.start@parent=raise:RuntimeError' --only '*/amqp.connect=refuse'":
             CI,
-        "chaos show chaos-nightly/fake": Run("", 0, " cases: "),
+        "chaos show chaos-nightly/fake": Run("", 0, " pass, 0 fail"),
         "chaos compare OLD NEW --format markdown": Run(
             "chaos compare chaos-nightly/fake chaos-nightly/rabbit --format markdown", 0, "**0 new, "),
         "chaos repro CASE_ID": README,
