@@ -24,9 +24,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from chaos import cli
-from chaos.commands import asked
 from chaos.catalog import SITES
 from chaos.codec import from_data, to_data
+from chaos.commands import asked
 from chaos.model import (
     Case,
     Exited,
