@@ -3,7 +3,8 @@
 A site is ``CALLER,CALLEE``, each ``module:qualified.name``. The ranks: **real**, the callee reaches outside the program
 or into the libraries that start a service; **plausible**, any other function that may raise; **unreal**, what only a
 broken interpreter would make fail (a class being made, a look-up in an enum, a lock being released). A fault at an
-unreal site says nothing about an operator's night, so those are left out unless asked for.
+unreal site says nothing about an operator's night, so those are left out unless asked for
+(``--profile unreal``).
 """
 
 from __future__ import annotations

@@ -99,7 +99,8 @@ def _add_variants(parser: argparse.ArgumentParser) -> None:
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=[profile.value for profile in Profile], default=Profile.DEFAULT.value,
-                        help="how much is tried (default: %(default)s)")
+                        help="how much is tried (default: %(default)s); unreal: a night, and the calls that only a broken "
+                             "interpreter makes fail")
     parser.add_argument("--only", action="append", default=[], metavar="GLOB",
                         help="only cases whose id matches; may be given again")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="K/N",

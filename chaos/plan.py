@@ -28,6 +28,12 @@ class Profile(enum.StrEnum):
     DEFAULT = "default"
     FULL = "full"
     NIGHTLY = "nightly"
+    UNREAL = "unreal"
+    """Asked for by name only: also the calls that nothing but a broken interpreter makes fail."""
+
+    @property
+    def exhaustive(self) -> bool:
+        return self in (Profile.NIGHTLY, Profile.UNREAL)
 
 
 FULL = Profile.FULL
@@ -265,7 +271,8 @@ def _family(role: str) -> str:
 
 def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
     if is_call(site.name):
-        yield from _failed_calls(site)
+        if rank(site.name) is not Rank.UNREAL or profile is Profile.UNREAL:
+            yield from _failed_calls(site)
         return
     doc = doc_of(site.name)
     family = _family(site.role)
@@ -280,8 +287,6 @@ def _faults(site: Site, workers: int, profile: Profile) -> Iterator[Fault]:
 
 def _failed_calls(site: Site) -> Iterator[Fault]:
     """A traced call fails at each of its hits once, and for good, with what its callee really raises."""
-    if rank(site.name) is Rank.UNREAL:
-        return
     role, words = _family(site.role), error_for(site.name, site.error).words
     for hits in (*(Hits(hit, hit) for hit in range(1, min(site.hits, MOST_CALLS) + 1)), PERSISTENT):
         yield Fault(site.name, "raise", words, role, hits)
@@ -292,7 +297,7 @@ def _is_for(one: Try, site: Site, doc: SiteDoc, profile: Profile) -> bool:
     its own errors and a stall are, and signals in a nightly sweep: before that, one there is one at the usual site next to
     it."""
     family = _family(site.role)
-    anywhere = ("stall", "signal", "kill") if profile is Profile.NIGHTLY else ("stall",)
+    anywhere = ("stall", "signal", "kill") if profile.exhaustive else ("stall",)
     if not one.sites and doc.thorough and one.action not in anywhere:
         return False
     return (site.name in (one.sites or (site.name,)) and family in (one.roles or (family,))

@@ -75,7 +75,7 @@ class Options:
 
     @property
     def thorough(self) -> bool:
-        return self.profile in (Profile.FULL, Profile.NIGHTLY)
+        return self.profile is Profile.FULL or self.profile.exhaustive
 
 
 def variants_of(target: Target, options: Options) -> tuple[Case, ...]:
@@ -151,7 +151,7 @@ def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
     began = time.monotonic()
     yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions(), options.part)
     variants = []
-    exhaustive = options.profile is Profile.NIGHTLY
+    exhaustive = options.profile.exhaustive
     for variant in run_baselines(pool, target, variants_of(target, options), options.timing,
                                  thorough=options.finds_all(target),
                                  exhaustive=exhaustive, warm=not options.cold):

@@ -11,7 +11,6 @@ from chaos.commands.asked import options_of, pool_on, target_of
 from chaos.commands.shown import say_unhealthy
 from chaos.commands.status import Status
 from chaos.model import Variant
-from chaos.plan import Profile
 from chaos.sweep import healthy, planned, run_baselines, variants_of
 from chaos.target import Target
 from chaos.transport import must_be_there
@@ -49,4 +48,4 @@ def _discovered(options: Namespace) -> tuple[Target, list[Variant]]:
     with pool_on(options.transport, min(2, os.cpu_count() or 1)) as pool:
         return target, list(run_baselines(pool, target, variants_of(target, asked), asked.timing,
                                           thorough=asked.finds_all(target) or options.command == "sites",
-                                          exhaustive=asked.profile is Profile.NIGHTLY))
+                                          exhaustive=asked.profile.exhaustive))

@@ -215,9 +215,10 @@ def exhaustive_line(found: Iterable[str], planned: Iterable[str], fired: Iterabl
     ranks = [rank(site) for site in calls]
     asked = {site for site in planned if is_call(site)}
     missing = len(asked.difference(fired))
+    left = "" if any(rank(site) is Rank.UNREAL for site in asked) else " and left out"
     end = "all of them failed: the loop closed" if not missing else f"{missing} of them did not: the loop is not closed"
     return (f"{counted_noun(len(calls), 'traced call')}: {ranks.count(Rank.REAL)} real, {ranks.count(Rank.PLAUSIBLE)} "
-            f"plausible, {ranks.count(Rank.UNREAL)} unreal and left out; {len(asked)} were to fail, {end}")
+            f"plausible, {ranks.count(Rank.UNREAL)} unreal{left}; {len(asked)} were to fail, {end}")
 
 
 def counted(counts: Iterable[tuple[Grade, int]]) -> str:

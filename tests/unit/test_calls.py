@@ -76,6 +76,8 @@ def test_the_exhaustive_loop_fails_each_hit_once_and_then_for_good_and_leaves_th
     assert [fault.hits for fault in faults if fault.site == CALL] == [Hits(1, 1), Hits(2, 2), Hits(1, None)]
     assert {fault.role for fault in faults if fault.site == CALL} == {"worker"}
     assert not [fault for fault in faults if "enum" in fault.site]
+    everything = plan(variant, Profile.UNREAL)
+    assert [case.faults[0].hits for case in everything if "enum" in case.faults[0].site] == [Hits(1, 1), Hits(1, None)]
 
 
 def test_a_site_that_only_the_first_fault_brings_about_gets_a_second_one() -> None:
