@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from docs.commands import COMMANDS, FENCED, ROOT, Run
 from processes import Deadline
@@ -43,6 +44,26 @@ def test_a_command_of_a_document_does_what_is_said(command: str, run: Run, folde
                           check=False)
     assert done.returncode == run.status, done.stdout
     assert run.says in done.stdout, done.stdout
+
+
+@pytest.mark.timeout(LIMIT_S)
+def test_the_steps_of_the_workflow_that_show_a_night_work_on_one(folder: Path, tmp_path: Path) -> None:
+    """The script as it stands in the workflow, behind a night, with the place of chaos that it names."""
+    run = next(run for command, run in RUNS if command.startswith("chaos nightly"))
+    if not (folder / "chaos-nightly").exists():
+        subprocess.run(["bash", "-c", run.typed], cwd=folder, env={**os.environ, "PATH": HERE}, check=True, timeout=LIMIT_S,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    there = folder / ".tox" / "nightly" / "bin"
+    there.mkdir(parents=True)
+    (there / "chaos").symlink_to(shutil.which("chaos", path=HERE) or "")
+    steps = yaml.safe_load((ROOT / "docs/ci/github-actions.yml").read_text(encoding="utf-8"))["jobs"]["nightly"]["steps"]
+    (script,) = (step["run"] for step in steps if step.get("name") == "Annotations and summary")
+    summary = tmp_path / "summary"
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=folder, text=True, capture_output=True, check=False,
+                          env={**os.environ, "PATH": HERE, "GITHUB_STEP_SUMMARY": str(summary)}, timeout=LIMIT_S)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("::notice title=chaos ") == 2
+    assert summary.read_text(encoding="utf-8").count("## chaos: ") == 2
 
 
 def test_the_sample_scheduler_starts_as_its_page_says_and_stops_when_told(folder: Path, deadline: Deadline) -> None:
