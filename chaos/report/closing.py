@@ -217,8 +217,9 @@ def exhaustive_line(found: Iterable[str], planned: Iterable[str], fired: Iterabl
     missing = len(asked.difference(fired))
     left = "" if any(rank(site) is Rank.UNREAL for site in asked) else " and left out"
     end = "all of them failed: the loop closed" if not missing else f"{missing} of them did not: the loop is not closed"
+    told = f"{len(asked)} were to fail, {end}" if asked else "none of them was to fail in this part of the plan"
     return (f"{counted_noun(len(calls), 'traced call')}: {ranks.count(Rank.REAL)} real, {ranks.count(Rank.PLAUSIBLE)} "
-            f"plausible, {ranks.count(Rank.UNREAL)} unreal{left}; {len(asked)} were to fail, {end}")
+            f"plausible, {ranks.count(Rank.UNREAL)} unreal{left}; {told}")
 
 
 def counted(counts: Iterable[tuple[Grade, int]]) -> str:

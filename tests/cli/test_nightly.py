@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 from cli.typing_chaos import BOTH, HEALTHY, TESTS, Chaos, report_of
 from processes import Deadline, below, watched
@@ -24,21 +25,21 @@ def test_a_night_ends_with_the_worst_status_and_its_folder_holds_all_that_a_ci_s
     assert len(list((out / "history" / "fake").iterdir())) == 1
     assert ET.parse(out / "fake" / "junit.xml").getroot().get("failures") == "1"
     assert f"`{FAILS}`" in (out / "fake" / "summary.md").read_text()
-    _shown_again(chaos, str(out / "fake"))
+    _shown_again(chaos, out / "fake")
 
 
-def _shown_again(chaos: Chaos, report: str) -> None:
+def _shown_again(chaos: Chaos, report: Path) -> None:
     """A killed sweep leaves its journal: it is shown as well, and says that it did not end."""
-    annotated = chaos("show", "--format", "github", report)
+    annotated = chaos("show", "--format", "github", str(report))
     assert annotated.status == 1
     assert annotated.out.startswith("::error title=")
-    assert f"`{FAILS}`" in chaos("show", "--format", "markdown", report).out
-    assert f"chaos repro {FAILS}" in chaos("show", report).out
+    assert f"`{FAILS}`" in chaos("show", "--format", "markdown", str(report)).out
+    assert f"chaos repro {FAILS}" in chaos("show", str(report)).out
     for name in ("report.json", "junit.xml", "report.html", "summary.md"):
-        (TESTS / report / name).unlink()
-    journal = TESTS / report / "journal.ndjson"
+        (report / name).unlink()
+    journal = report / "journal.ndjson"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
-    torn = chaos("show", report)
+    torn = chaos("show", str(report))
     assert torn.status == 130
     assert "interrupted: 1 of 1 planned cases were finished" in torn.out
 
