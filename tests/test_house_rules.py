@@ -151,6 +151,8 @@ MAY_KILL = {
     "network.prober": {"os.kill"},
     "runner.ending": {"os.kill"},
     "runner.host": {"os.kill"},
+    # The child in which it tries things, once that has told how they went.
+    "runner.probing": {".kill"},
     "runner.outside": {"os.kill"},
     "runner.stacks": {"os.kill"},
     "runner.supervise": {"os.kill"},

@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import resource
+import select
 import shutil
 import socket
 import subprocess
@@ -80,16 +81,26 @@ def _of_a_child() -> list[Fact]:
     command = [sys.executable, "-I", "-c", CHILD, str(INSIDE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         try:
-            assert child.stdout is not None
-            line = child.stdout.readline()
-            if not line:
-                raise OSError(child.communicate(timeout=WITHIN_S)[1].decode(errors="replace").strip().rpartition("\n")[2])
+            line = _line_of(child)
             told = [Fact(name, works, how) for name, (works, how) in json.loads(line).items()]
             return [*told, _tried("children", lambda: _is_a_child(child.pid)), _tried("syscall", lambda: _call_of(child.pid)),
                     _tried("ptrace", lambda: _attached(child.pid))]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             return [Fact(name, False, f"a Python child did not answer: {error}")
                     for name in ("sub-reaper", "namespaces", "seccomp", "children", "syscall", "ptrace")]
+        finally:
+            child.kill()
+
+
+def _line_of(child: subprocess.Popen[bytes]) -> bytes:
+    """Its one line, which it writes at once. Raises OSError with its last words, or after ``WITHIN_S``."""
+    assert child.stdout is not None
+    if not select.select([child.stdout], [], [], WITHIN_S)[0]:
+        raise OSError(f"nothing within {WITHIN_S:.0f} s")
+    line: bytes = child.stdout.readline()
+    if not line:
+        raise OSError(child.communicate(timeout=WITHIN_S)[1].decode(errors="replace").strip().rpartition("\n")[2])
+    return line
 
 
 def _tried(name: str, do: Callable[[], str]) -> Fact:

@@ -25,6 +25,7 @@ from test_report_literals import (
 from chaos.caseid import format_case
 from chaos.events import CaseRejudged, CaseStarted, Event, Planned, SweepStarted
 from chaos.model import Broken, Exited, Grade, Judged, Outcome, StillRunning, Variant, Verdict
+from chaos.report.closing import exhaustive_line
 from chaos.report.terminal import Terminal
 
 IDS = [
@@ -278,3 +279,18 @@ def test_of_thousands_of_findings_the_end_names_some_and_counts_the_rest() -> No
     ending = shown(a_sweep(cases)).split("Findings, worst first")[1]
     assert "\n… and 10 causes more, which the files hold\n" in ending
     assert "\n300. " in ending and "\n301. " not in ending
+
+
+CALL = "chaos.sample.launcher:main,oslo_config.cfg:ConfigOpts.__call__"
+
+
+@pytest.mark.parametrize("planned, fired, end", [
+    ([], [], "; none of them was to fail in this part of the plan"),
+    ([CALL], [CALL], "; 1 were to fail, all of them failed: the loop closed"),
+    ([CALL], [], "; 1 were to fail, 1 of them did not: the loop is not closed"),
+])
+def test_whether_the_exhaustive_loop_closed_is_said_only_of_one_that_ran(
+    planned: list[str], fired: list[str], end: str
+) -> None:
+    assert exhaustive_line([CALL], planned, fired).endswith(end)
+    assert exhaustive_line(["service.start"], planned, fired) == ""
