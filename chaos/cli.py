@@ -115,8 +115,9 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_count("jobs"), default=os.cpu_count() or 1, metavar="N",
-                        help="cases at a time (default: one a processor)")
+    parser.add_argument("--jobs", type=_count("jobs"), default=None, metavar="N",
+                        help="cases at a time (default: one a processor; with --scheduler, on each worker, one a "
+                             "thread that it has)")
     parser.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
                         help="where reports go (default: %(default)s)")
 
@@ -163,6 +164,8 @@ def _add_starting(add: Add) -> None:
     _add_history(sweep)
     _add_known(sweep)
     sweep.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
+    sweep.add_argument("--scheduler", metavar="ADDRESS", default=None,
+                       help="run it on the workers of this Dask scheduler; needs the extra startup-chaos[distributed]")
     nightly = add("nightly", "sweeps with everything, on every transport that the target has; one status over all of them")
     for part in (_add_target, _add_variants, _add_plan, _add_run):
         part(nightly)

@@ -30,8 +30,7 @@ from chaos.model import Case, Grade, Judged, Observation, Variant, Warm
 from chaos.plan import SYSCALLS, Profile, plan, second_faults
 from chaos.prepare import Timing, request_for, warmed
 from chaos.runner.launch import tracer
-from chaos.runner.pool import Pool
-from chaos.runner.request import Request
+from chaos.runner.request import Request, Runs
 from chaos.target import Target
 
 TRACED_RUNS = 2
@@ -84,7 +83,7 @@ def variants_of(target: Target, options: Options) -> tuple[Case, ...]:
                  for workers in options.workers or target.workers)
 
 
-def run_baselines(pool: Pool, target: Target, cases: Iterable[Case], timing: Timing, *,
+def run_baselines(pool: Runs, target: Target, cases: Iterable[Case], timing: Timing, *,
                   thorough: bool = False, exhaustive: bool = False, warm: bool = False) -> Iterator[Variant]:
     """Start each without a fault. What a good start looks like, and which sites it has, is learnt here.
 
@@ -105,7 +104,7 @@ def run_baselines(pool: Pool, target: Target, cases: Iterable[Case], timing: Tim
         yield variant
 
 
-def _with_syscalls(pool: Pool, target: Target, variant: Variant, timing: Timing) -> Variant:
+def _with_syscalls(pool: Runs, target: Target, variant: Variant, timing: Timing) -> Variant:
     """The variant with the calls of the kernel that a good start makes below strace: a run more, for it is slower there."""
     request = request_for(target, variant.baseline.case, timing, variant.baseline.seen.expected)
     traced = pool.run_one(replace(request, traces=tuple(dict.fromkeys(name for name, _ in SYSCALLS))))
@@ -116,7 +115,7 @@ def _variant(request: Request, seen: Observation) -> Variant:
     return Variant(Judged(request.case, seen, judge(request.case, seen)), sites_of(seen))
 
 
-def _with_warmth(pool: Pool, target: Target, variants: Sequence[Variant], timing: Timing, *,
+def _with_warmth(pool: Runs, target: Target, variants: Sequence[Variant], timing: Timing, *,
                  thorough: bool) -> list[Variant]:
     """The variants with what is known of their warm starts."""
     found = dict[Case, Warm]()
@@ -146,7 +145,7 @@ def healthy(variant: Variant) -> bool:
     return variant.baseline.verdict.grade is Grade.PASS
 
 
-def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
+def sweep(target: Target, options: Options, pool: Runs) -> Iterator[Event]:
     """Everything, in order. Ends after the baselines when one of them is not healthy: nothing is injected then."""
     began = time.monotonic()
     yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions(), options.part)
@@ -162,7 +161,7 @@ def sweep(target: Target, options: Options, pool: Pool) -> Iterator[Event]:
     yield SweepFinished(time.monotonic() - began)
 
 
-def _run_plan(target: Target, options: Options, pool: Pool, variants: Sequence[Variant]) -> Iterator[Event]:
+def _run_plan(target: Target, options: Options, pool: Runs, variants: Sequence[Variant]) -> Iterator[Event]:
     """The planned cases; then, in a thorough sweep, those with a second fault in the clean-up that the first brought."""
     of_case = {(one.baseline.case.backend, one.baseline.case.workers): one for one in variants}
 
@@ -225,7 +224,7 @@ class _Feed:
         return self.again.popleft() if self.again else next(self.requests)
 
 
-def run_cases(pool: Pool, requests: Iterable[Request], seed: int) -> Iterator[Event]:
+def run_cases(pool: Runs, requests: Iterable[Request], seed: int) -> Iterator[Event]:
     """Run and judge. A warm verdict that is not a plain pass, and a share of those, is said when a cold run has confirmed
     it; a pair of backends is judged as a pair once both are known."""
     twins: dict[Case, Judged] = {}

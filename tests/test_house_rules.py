@@ -98,13 +98,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the whole way through, as events
     "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "judge", "model", "plan", "prepare",
               "runner.launch", "target"} | RUNNER,
+    # the same over several machines
+    "distributed": set(),
+    "distributed.batch": {"", "codec", "model", "runner.request"},
+    "distributed.hosting": {"", "distributed.batch", "errors", "runner.pool", "runner.request", "transport"},
+    "distributed.cluster": {"distributed.batch", "distributed.hosting", "errors", "model", "runner.pool", "runner.request"},
     # consumers of events
     "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
-    "commands": {"actions", "bundle", "caseid", "catalog", "compare", "draft", "errors", "events", "judge", "known", "merge",
-                 "model", "doctor", "plan", "prepare", "runner.launch", "runner.probing", "sweep", "target", "transport",
-                 "typed"} | COMMANDS | RUNNER | REPORT,
+    "commands": {"actions", "bundle", "caseid", "catalog", "compare", "distributed.cluster", "doctor", "draft", "errors",
+                 "events", "judge", "known", "merge", "model", "plan", "prepare", "runner.launch", "runner.probing", "sweep",
+                 "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
     "fixtures": {"actions", "caseid", "catalog", "errors", "judge", "model", "prepare", "promises", "sweep", "target",
@@ -118,7 +123,7 @@ PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "c
         "events", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
         "report.annotations", "report.closing", "report.document", "report.explain", "report.findings",
         "report.markdown", "report.matrix",
-        "report.results", "secrets"}
+        "report.results", "secrets", "distributed.batch"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""
 WORLD = {"asyncio", "multiprocessing", "os", "posix", "psutil", "random", "selectors", "shutil", "socket", "subprocess",
          "tempfile", "threading", "time"}

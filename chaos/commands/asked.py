@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
@@ -44,9 +45,14 @@ def options_of(options: Namespace, target: Target) -> Options:
     if transport is not None:
         target.must_take_transport(options.transport if is_private(options.transport) else "a broker")
     return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
-                   getattr(options, "jobs", 1), getattr(options, "seed", 0), timing_of(options),
+                   _jobs(options), getattr(options, "seed", 0), timing_of(options),
                    getattr(options, "cold", False), getattr(options, "shard", (1, 1)), transport,
                    is_private(options.transport), target.extra_sites)
+
+
+def _jobs(options: Namespace) -> int:
+    """One a processor where it was not said; of a command that has no such option, one."""
+    return getattr(options, "jobs", 1) or os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from chaos.caseid import format_case
-from chaos.commands.asked import is_missing, options_of, pool_on, target_of, writable
+from chaos.commands.asked import is_missing, options_of, target_of, writable
+from chaos.commands.clustered import is_clustered, runs_on
 from chaos.commands.excusing import known_of, status_of_results
 from chaos.commands.nights import check_history, say_trend
 from chaos.commands.shown import feed, say_unhealthy
@@ -78,7 +79,7 @@ class Withheld:
 def do_sweep(options: Namespace) -> Status:
     target = target_of(options)
     asked = options_of(options, target)
-    if is_missing(options, _on_real(target, asked)):
+    if not is_clustered(options) and is_missing(options, _on_real(target, asked)):
         return Status.INCONCLUSIVE
     out = writable(options.out)
     check_history(options.history)
@@ -89,7 +90,7 @@ def do_sweep(options: Namespace) -> Status:
     with contextlib.ExitStack() as stack:
         consumers = [stack.enter_context(consumer) for consumer in both]
         try:
-            with pool_on(options.transport, asked.jobs) as pool:
+            with runs_on(options, asked) as (pool, asked):
                 for event in sweep(target, asked, pool):
                     if isinstance(event, Planned) and not event.case_ids and not _is_only_a_part(asked, told.variants):
                         _say_nothing_planned(asked, told.variants)

@@ -100,7 +100,8 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A finding: what, why, which command, and the cases (id, anchor) that belong to it. ``known``: since when and why."""
+    """A finding: what, why, which command, and the cases (id, anchor) that belong to it. ``new``: how much of it is, since
+    the last night. ``known``: since when and why."""
 
     grade: str
     what: str
@@ -109,6 +110,8 @@ class Listed:
     count: int
     cases: tuple[tuple[str, str], ...]
     tags: Tags
+    anchor: str
+    new: str = ""
     known: str = ""
 
 
@@ -163,6 +166,7 @@ def html_parts(results: Results, evidence: Evidence, suffix: str = "", past: Seq
         results=results,
         counts=_counts(results, past),
         since=_since(results, past),
+        fixed=sorted(_fixed(results, past)),
         sites_found=len(sites_found(results.variants)),
         sites_fired=len(sites_fired(results.cases)),
         baselines=[page.table_line(line_of(variant.baseline)) for variant in results.variants],
@@ -221,11 +225,21 @@ def _counts(results: Results, past: Sequence[Night]) -> list[tuple[str, int, str
 
 
 def _since(results: Results, past: Sequence[Night]) -> str:
+    """Cases that this run left out are no progress, so they are told apart."""
     if not past:
         return ""
     last, failing = past[-1], {line.case_id for line in results.cases if line.grade is Grade.FAIL}
+    fixed = _fixed(results, past)
+    not_run = len(last.failing - failing - fixed)
+    left = f", {not_run} that failed did not run" if not_run else ""
     return (f"Since {one_line(last.name)} ({last.total} cases): {len(failing - last.failing)} new failures, "
-            f"{len(last.failing - failing)} that failed do not any more.")
+            f"{len(fixed)} that failed do not any more{left}.")
+
+
+def _fixed(results: Results, past: Sequence[Night]) -> frozenset[str]:
+    if not past:
+        return frozenset()
+    return past[-1].failing & {line.case_id for line in results.cases if line.grade is not Grade.FAIL}
 
 
 # --- the filter ----------------------------------------------------------------------------------------------------
@@ -317,8 +331,16 @@ class Page:
             len(finding.cases),
             tuple((line.case_id, self._link(line)) for line in finding.cases[:MOST_CASES]),
             _together(map(tags_of, finding.cases)),
+            anchor(finding.shortest.case).replace("case-", "finding-"),
+            self._new(finding),
             one_line(finding.known.told) if finding.known else "",
         )
+
+    def _new(self, finding: Finding) -> str:
+        if not self.past or finding.grade is not Grade.FAIL:
+            return ""
+        new = sum(line.case_id not in self.past[-1].failing for line in finding.cases)
+        return "new" if new == len(finding.cases) else f"{new} of {len(finding.cases)} cases new" if new else ""
 
     def section(self, line: Line) -> Section:
         judged = next((one for one in self.results.unhealthy_baselines if one.case == line.case), None) \

@@ -75,7 +75,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button.copy");
     if (button) return void copy(button);
-    const link = event.target.closest('a[href^="#case-"]');
+    const link = event.target.closest('a[href^="#case-"], a[href^="#finding-"]');
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
       const place = link.getAttribute("href").slice(1);

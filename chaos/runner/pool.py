@@ -49,7 +49,7 @@ class Host:
     def ask(self, request: Request) -> None:
         assert self.process.stdin is not None
         self.requests[request.folder] = request
-        with contextlib.suppress(BrokenPipeError):      # it is dead: the end of its output says so
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it is dead, or told to go: the end of its output says so
             self.process.stdin.write(json.dumps(to_data(request)).encode() + b"\n")
             self.process.stdin.flush()
 
@@ -93,10 +93,15 @@ class Host:
 def _observation(request: Request, text: bytes) -> Observation:
     data = json.loads(text)
     if "harness" in data and "ending" not in data:
-        expected = request.expected or Expectation(request.case.workers)
-        return Observation(ending=StillRunning(0.0), elapsed_s=0.0, limits=request.limits, expected=expected,
-                           stopped_watching="broken", harness=data["harness"])
+        return broken(request, data["harness"])
     return from_data(Observation, data)
+
+
+def broken(request: Request, why: str) -> Observation:
+    """Of a run that chaos itself lost: nothing was seen, and ``why`` says what happened to it."""
+    expected = request.expected or Expectation(request.case.workers)
+    return Observation(ending=StillRunning(0.0), elapsed_s=0.0, limits=request.limits, expected=expected,
+                       stopped_watching="broken", harness=why)
 
 
 class Pool:
@@ -124,6 +129,13 @@ class Pool:
             self.host.close()
             self.host = None
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def let_go(self) -> None:
+        """Tell the host to end whatever it runs and go; for a thread other than the one that is in ``run``."""
+        host = self.host
+        if host is not None and host.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                host.process.stdin.close()
 
     def remember(self, ahead: Iterable[str]) -> str:
         """Keep what a target imports for the requests that may be started warm: the path to name in them."""

@@ -1,10 +1,12 @@
-"""What a supervisor needs to run one case. A value that travels as JSON from the caller to its host."""
+"""What a supervisor needs to run one case, as a value that travels as JSON from the caller to its host; and who runs it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from chaos.model import Case, Expectation, Limits
+from chaos.model import Case, Expectation, Limits, Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +72,19 @@ def unheard(request: Request) -> tuple[str, ...]:
     no_output = any((fault.action in ("close", "fill", "full") and fault.site != "log.file")
                     or fault.site == "syscall.write" for fault in faults)
     return ("notify",) * no_notice + ("log",) * no_output
+
+
+class Runs(Protocol):
+    """What runs requests: the pool of this machine, or a cluster of several."""
+
+    def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Observation | None]]:
+        """(request, None) when one starts and (request, observation) when it is finished; ``requests`` may have more to
+        give after it seemed exhausted, for as long as anything is under way."""
+        ...
+
+    def run_one(self, request: Request) -> Observation:
+        ...
+
+    def remember(self, ahead: Iterable[str]) -> str:
+        """Keep what a target imports; what stands for it in a request's ``ahead``."""
+        ...

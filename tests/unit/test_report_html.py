@@ -190,8 +190,19 @@ def test_a_bad_case_is_shown_beside_its_twin_and_beside_its_last_nights() -> Non
     assert "eventlet: pass clean-exit" in page
     assert "2026-11-21</span> pass started" in page
     assert "2026-11-22</span> not run" in page
-    assert "Since 2026-11-22 (2 cases): 1 new failures, 1 that failed do not any more." in page
+    assert "Since 2026-11-22 (2 cases): 1 new failures, 0 that failed do not any more, 1 that failed did not run." in page
     assert "<b>1</b> pass <span class=\"since\">(+0)" in page
+
+
+def test_the_top_of_the_page_leads_to_what_is_new_and_names_what_is_fixed() -> None:
+    old, new, fixed = a_hang("s/-/w1/a=stall"), a_hang("s/-/w1/b=stall"), judged("s/-/w1/c=stall")
+    failed = frozenset(format_case(one.case) for one in (old, fixed))
+    events = a_sweep([old, new, fixed])
+    page = "".join(html_parts(results_of(events), evidence_of(events), past=[Night("2026-11-22", "t", {}, failed)]))
+    header, rest = page.split("</header>")
+    place = anchor(new.case).replace("case-", "finding-")
+    assert header.count('class="badge new"') == 1 and f'href="#{place}"' in header and f'id="{place}"' in rest
+    assert "1 fixed" in header and "s/-/w1/c=stall" in header and "s/-/w1/a=stall" not in header
 
 
 def test_warm_and_cold_stand_side_by_side_where_they_disagree_with_how_it_was_started_and_the_proof() -> None:

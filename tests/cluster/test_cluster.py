@@ -1,0 +1,175 @@
+"""A sweep over a real Dask cluster on this machine: the same verdicts, and a lost worker costs only its own cases."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from distributed import Client, Queue
+
+from chaos.caseid import format_case, parse_case
+from chaos.distributed.batch import ENDED, REFUSED, SEEN, TAKEN, packed, unpacked
+from chaos.distributed.cluster import Cluster
+from chaos.distributed.hosting import Hosting, run_batch
+from chaos.events import CaseFinished, CaseRejudged, Event
+from chaos.model import Grade, Outcome, Verdict
+from chaos.prepare import Timing, request_for
+from chaos.sweep import Options, sweep
+from chaos.target import resolve
+from conftest import Dask, all_gone, until
+
+SLICE = ("*/service.create*", "*/service.start*=raise*", "*/service.start*=exit*", "*/service.start*=delay*")
+"""Some fifteen cases of the naive launcher, of which some fail and some pass."""
+VARIANT = ("--backend", "threading", "--workers", "1")
+NAIVE = "naive"
+
+Verdicts = dict[str, tuple[str, str]]
+
+
+def chaos(*words: str, within_s: float = 100.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "chaos", *words], capture_output=True, text=True, timeout=within_s,
+                          check=False)
+
+
+def swept(out: Path, *words: str) -> Verdicts:
+    globs = [word for glob in SLICE for word in ("--only", glob)]
+    done = chaos("sweep", NAIVE, *globs, *VARIANT, "--out", str(out), *words)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return verdicts_in(out)
+
+
+def verdicts_in(out: Path) -> Verdicts:
+    cases = json.loads((out / "report.json").read_text())["cases"]
+    return {case["id"]: (case["outcome"], case["verdict"]) for case in cases}
+
+
+def verdicts_of(events: list[Event]) -> dict[str, Verdict]:
+    found = {format_case(event.judged.case): event.judged.verdict for event in events if isinstance(event, CaseFinished)}
+    found.update({format_case(event.case): event.verdict for event in events if isinstance(event, CaseRejudged)})
+    return found
+
+
+def test_one_process_two_jobs_two_shards_and_a_cluster_that_loses_a_worker_say_the_same(dask: Dask, tmp_path: Path) -> None:
+    alone = swept(tmp_path / "alone", "--jobs", "1")
+    assert {grade for _, grade in alone.values()} == {"pass", "fail"}
+    assert swept(tmp_path / "two", "--jobs", "2") == alone
+
+    for shard in ("1", "2"):
+        globs = [word for glob in SLICE for word in ("--only", glob)]
+        chaos("sweep", NAIVE, *globs, *VARIANT, "--shard", f"{shard}/2", "--out", str(tmp_path / shard))
+    chaos("merge", str(tmp_path / "1"), str(tmp_path / "2"), "--out", str(tmp_path / "merged"))
+    assert verdicts_in(tmp_path / "merged") == alone
+
+    with Cluster(dask.address) as cluster:
+        until("two workers", lambda: cluster.places == 2)
+        events = list(losing_a_worker(dask, sweep(resolve(NAIVE, ()), Options(("threading",), (1,), only=SLICE), cluster)))
+    found = verdicts_of(events)
+    lost = {case_id for case_id, verdict in found.items() if verdict.outcome is Outcome.HARNESS_ERROR}
+    assert 1 <= len(lost) < len(alone) / 2
+    assert all(found[case_id].grade is Grade.UNKNOWN and "worker right (tcp://127.0.0.1:" in found[case_id].note
+               for case_id in lost)
+    others = {case_id: (verdict.outcome.value, verdict.grade.value) for case_id, verdict in found.items()}
+    assert {**others, **{case_id: alone[case_id] for case_id in lost}} == alone
+
+
+def losing_a_worker(dask: Dask, events: Iterator[Event]) -> Iterator[Event]:
+    """Kill the worker ``right`` once some cases are finished and it has one under way: all that it started ends."""
+    finished = 0
+    for event in events:
+        yield event
+        finished += isinstance(event, CaseFinished)
+        if finished >= 4 and "right" in dask.workers and has_a_case(dask, "right"):
+            all_gone(dask.kill("right"))
+            del dask.workers["right"]
+    assert "right" not in dask.workers, "it was never killed"
+
+
+def has_a_case(dask: Dask, name: str) -> bool:
+    return any("--config" in " ".join(command_of(one)) or "naive" in " ".join(command_of(one)) for one in dask.below(name))
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_a_batch_that_dask_gives_out_again_is_not_run_again(dask: Dask) -> None:
+    """Which it does for a lost worker, by rules of the scheduler's own, that a caller cannot set."""
+    request = request_for(resolve(NAIVE, ()), parse_case("naive/threading/w1/service.create@parent=exit:0"), Timing(), None)
+    batch = packed(1, (request,), {}, "chaos-again")
+    with Client(dask.address, set_as_default=False) as client:
+        client.register_plugin(Hosting("chaos-again", 1, None), name="chaos-again")
+        ticket, news = Queue(batch.ticket, client=client), Queue(batch.news, client=client)
+        ticket.put(1)
+        for _ in range(2):
+            client.submit(run_batch, batch, "chaos-again", pure=False).result(timeout=60)
+        assert [word for _, word, _, _ in news.get(batch=True)] == [TAKEN, SEEN, ENDED, REFUSED]
+        client.unregister_worker_plugin("chaos-again")
+
+
+def test_no_secret_is_in_the_logs_of_the_cluster(dask: Dask, tmp_path: Path) -> None:
+    swept(tmp_path / "out", "--scheduler", dask.address)
+    cases = [parse_case(case_id) for case_id in verdicts_in(tmp_path / "out")]
+    secrets = {secret for case in cases for secret in request_for(resolve(NAIVE, ()), case, Timing(), None).secrets}
+    assert secrets
+    logs = dask.logs()
+    assert not [secret for secret in secrets if secret in logs]
+    assert "Traceback" not in logs and "Compute Failed" not in logs
+
+
+def test_what_workers_started_is_gone_after_the_sweep(dask: Dask, tmp_path: Path) -> None:
+    swept(tmp_path / "out", "--scheduler", dask.address)
+    for name in dask.workers:
+        until(f"nothing below {name}", lambda name=name: not dask.below(name))
+
+
+def test_what_workers_started_is_gone_after_a_caller_that_was_killed(dask: Dask, tmp_path: Path) -> None:
+    caller = subprocess.Popen([sys.executable, "-m", "chaos", "sweep", NAIVE, "--scheduler", dask.address, "--out",
+                               str(tmp_path / "out")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until("a case under way", lambda: has_a_case(dask, "left"))
+    finally:
+        caller.kill()
+        caller.wait()
+    for name in dask.workers:
+        until(f"nothing below {name}", lambda name=name: not dask.below(name))
+
+
+def test_a_sweep_says_in_bounded_time_that_no_scheduler_answers() -> None:
+    began = time.monotonic()
+    done = chaos("sweep", "--scheduler", "tcp://127.0.0.1:9")
+    assert done.returncode == 69 and "no Dask scheduler answers there" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - began < 40
+
+
+def test_a_sweep_says_that_a_scheduler_has_no_worker(bare_dask: Dask) -> None:
+    done = chaos("sweep", "--scheduler", bare_dask.address)
+    assert done.returncode == 69 and "it has no worker after 10 s" in done.stderr
+
+
+def test_what_is_no_address_is_wrong_usage() -> None:
+    done = chaos("sweep", "--scheduler", "nowhere://x")
+    assert done.returncode == 64 and "tcp://127.0.0.1:8786 would be right" in done.stderr
+
+
+def test_a_missing_extra_is_told_with_what_to_install() -> None:
+    without = "import sys; sys.modules['distributed'] = None; from chaos.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", without, "sweep", "--scheduler", "tcp://127.0.0.1:9"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 69 and "pip install 'startup-chaos[distributed]'" in done.stderr
+
+
+def test_a_request_comes_out_of_a_batch_as_it_went_in_and_its_secrets_are_not_shown() -> None:
+    case = parse_case("naive/threading/w1/service.start=raise:RuntimeError")
+    request = request_for(resolve(NAIVE, ()), case, Timing(), None)
+    batch = packed(7, (request,), {}, "chaos-x")
+    assert unpacked(batch) == [request]
+    assert not [secret for secret in request.secrets if secret in repr(batch)]
