@@ -98,7 +98,8 @@ TRIES: tuple[Try, ...] = (
     Try("signal", ("TERM", "parent", "2"), ONCE, Profile.FULL),
     *(Try("signal", (name, "parent", *twice), ONCE, Profile.FULL) for name in ("INT", "HUP") for twice in ((), ("2",))),
     Try("signal", ("KILL", "parent"), ONCE, Profile.FULL, (), ("worker",)),
-    Try("signal", ("TERM",), ONCE, Profile.FULL, (), ("worker",)),
+    *(Try("signal", (name,), ONCE, Profile.FULL, (), ("worker",)) for name in ("TERM", "INT", "HUP")),
+    *(Try("signal", (name, "self", "2"), ONCE, Profile.NIGHTLY, (), ("worker",)) for name in ("TERM", "INT", "HUP")),
     *(Try("signal", (name, "parent"), ONCE, Profile.FULL, ("service.stop", "launcher.stop"), (), (Phase.STOP,))
       for name in ("TERM", "INT", "KILL")),
     Try("kill", (), ONCE, Profile.FULL, ("service.stop",), (), (Phase.STOP,)),

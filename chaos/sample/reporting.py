@@ -77,6 +77,9 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
 
     def start(self) -> None:
         """Start the service, have it answer a call, and report that it serves."""
+        with contextlib.suppress(ValueError):  # cotyledon starts services beside the main thread
+            # eventlet's launcher would start the service again, in the middle of its start: two servers, one forgotten
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)  # eventlet's launch() forks; now they have handlers
         self._stopping = False
         left_s = self._serve_by - time.monotonic()

@@ -511,6 +511,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check("scheduler/eventlet/w2/service.create@parent#1=delay:0.3", 0),),
     ),
     Safeguard(
+        "SIGHUP does nothing to a worker either",
+        "reporting.py",
+        "            signal.signal(signal.SIGHUP, signal.SIG_IGN)\n",
+        "            pass\n",
+        (Check("scheduler/eventlet/w2/rpc.listen@worker#1=signal:HUP", 0),),
+    ),
+    Safeguard(
         "a worker is ready when its wait() was entered",
         "reporting.py",
         "        if self._started and self._waiting and not self._stopping:",
