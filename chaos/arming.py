@@ -13,6 +13,10 @@ MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image
 """Sites at which nothing of the target can be watched: what was put in place is met when its interpreter starts."""
 
 
+DEBUG = "debug\n"
+"""The line of a plan that asks for a debugger before each fault."""
+
+
 def places_text(faults: tuple[Fault, ...], *, thorough: bool = False, extra: tuple[str, ...] = ()) -> str:
     """The part of the plan that says where the sites are. The usual ones are watched in every run, so that it shows what it
     reached besides its fault; the others where the case names them or ``thorough`` asks for all: what is not wrapped cannot

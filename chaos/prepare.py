@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
-from chaos.arming import MET_AT_ONCE, places_text, plan_text
+from chaos.arming import DEBUG, MET_AT_ONCE, places_text, plan_text
 from chaos.caseid import format_case
 from chaos.catalog import BY_NAME, SYSCALL, By
 from chaos.model import Case, Expectation, Fault, Limits, Warm
@@ -100,6 +100,11 @@ def _is_met_at_once(fault: Fault) -> bool:
 
 def _is_nodes(fault: Fault) -> bool:
     return fault.site in BY_NAME and BY_NAME[fault.site].by is By.NODE
+
+
+def debugged(request: Request, debug_s: float) -> Request:
+    """``request``, with a debugger before each of its faults, in which somebody may stand for ``debug_s``."""
+    return replace(request, plan=request.plan + DEBUG, debug_s=debug_s)
 
 
 def warmed(request: Request, baseline: Request, warm: Warm) -> Request:

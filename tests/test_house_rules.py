@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the only part that has processes
     "runner.request": {"model"},
     "runner.output": set(),
+    "runner.debugged": set(),
     "runner.held": {"model", "runner.tree"},
     "runner.ending": {"runner.tree"},
     "runner.ports": set(),
@@ -67,10 +68,10 @@ MAY_IMPORT: dict[str, set[str]] = {
                        "runner.request"},
     "runner.stacks": {"runner.output", "runner.tree"},
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
-    "runner.supervise": {"model", "runner.ending", "runner.facts", "runner.folder", "runner.held", "runner.launch",
-                         "runner.listening", "runner.network", "runner.outside", "runner.output", "runner.proof.prover",
-                         "runner.request", "runner.serving", "runner.signs", "runner.stacks", "runner.tree", "runner.wire",
-                         "runner.zygote", "secrets"},
+    "runner.supervise": {"model", "runner.debugged", "runner.ending", "runner.facts", "runner.folder", "runner.held",
+                         "runner.launch", "runner.listening", "runner.network", "runner.outside", "runner.output",
+                         "runner.proof.prover", "runner.request", "runner.serving", "runner.signs", "runner.stacks",
+                         "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # what works on this machine: tried, then told
@@ -179,7 +180,8 @@ MAY_EXIT = {
 
 INSIDE_MAY_IMPORT = {
     # The agent's modules among themselves; all but the first only where a case needs them.
-    "_chaos_agent", "_chaos_ahead", "_chaos_calls", "_chaos_effects", "_chaos_limits", "_chaos_look", "_chaos_zygote",
+    "_chaos_agent", "_chaos_ahead", "_chaos_calls", "_chaos_debug", "_chaos_effects", "_chaos_limits", "_chaos_look",
+    "_chaos_zygote",
     # Loaded, or frozen into the interpreter, in every Python before sitecustomize runs.
     "_frozen_importlib", "_frozen_importlib_external", "builtins", "os",
 }
@@ -188,6 +190,8 @@ INSIDE_MAY_IMPORT_LATER = {
     "_chaos_look": {"eventlet", "oslo_messaging"},
     # ``freeze`` blocks without giving the interpreter's lock away (ctypes); ``preload`` and ``twice`` import what they do.
     "_chaos_effects": {"_socket", "ctypes", "eventlet", "ssl", "threading"},
+    # Where a debugger is asked for, at the moment before a fault.
+    "_chaos_debug": {"_socket", "pdb"},
     # The way out of a process that may not open a file any more: only where a limit fires.
     "_chaos_agent": {"fcntl"},
     # The warden of a case becomes a sub-reaper, after it has forked the case.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from chaos.catalog import SYSCALL
 from chaos.commands.asked import is_missing, options_of, pool_on, target_called, target_of, timing_of, writable
 from chaos.commands.excusing import excused, known_of, say_known, status_with
+from chaos.commands.holding import hold, looked_into, say_nothing_to_hold
 from chaos.commands.shown import say_case, say_unhealthy, width, write_cases
 from chaos.commands.status import Status, status_of
 from chaos.errors import MissingPart
@@ -22,6 +25,8 @@ from chaos.report.explain import explain
 from chaos.report.jsonfile import read_cases
 from chaos.report.results import line_of
 from chaos.runner.launch import tracer
+from chaos.runner.pool import Pool
+from chaos.runner.request import Request
 from chaos.sweep import healthy, run_baselines, variants_of
 from chaos.target import Target
 from chaos.transport import RABBIT, kind_of
@@ -60,13 +65,17 @@ def do_run(options: Namespace) -> Status:
 
 def do_repro(options: Namespace) -> Status:
     before, known = stored_case(options.out, case_of(options.case_ids[0])), known_of(options)
-    judged, status = run_cases(options)
-    if not judged:
-        return status
-    one, target = judged[0]
-    print(explain(one, suffix=target.options, width=width()), end="\n\n")
-    word, status = reproduced(one, before)
-    print(word)
+    with cases_run(options, adapted=lambda pool, request: looked_into(options, pool, request)) as (judged, status, pool):
+        if not judged:
+            return status
+        one, target = judged[0]
+        print(explain(one, suffix=target.options, width=width()), end="\n\n")
+        word, status = reproduced(one, before)
+        print(word)
+        if pool.holds:
+            hold(pool, one.seen, options.hold_s)
+        elif options.hold:
+            say_nothing_to_hold(one.seen)
     return _with_known(known, [one]) if status is Status.FAIL and known.entries else status
 
 
@@ -102,9 +111,24 @@ def stored_case(out: Path, case: Case) -> Judged | None:
 
 
 def run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple[list[tuple[Judged, Target]], Status]:
+    with cases_run(options, prepare) as (done, status, _):
+        return done, status
+
+
+Done = tuple[list[tuple[Judged, Target]], Status, Pool]
+
+
+def _as_it_is(pool: Pool, request: Request) -> AbstractContextManager[Request]:
+    return nullcontext(request)
+
+
+@contextlib.contextmanager
+def cases_run(options: Namespace, prepare: Callable[[], object] = bool, *,
+              adapted: Callable[[Pool, Request], AbstractContextManager[Request]] = _as_it_is) -> Iterator[Done]:
     """Baselines first, to learn what a good start looks like here; then each case. An unhealthy baseline is told.
 
-    ``prepare`` is called when everything that was typed makes sense, before anything is started.
+    ``prepare`` is called when everything that was typed makes sense, before anything is started; ``adapted`` surrounds the
+    run of each case, and may change its request. The pool is left when this is: what it holds, it holds until then.
     """
     cases = [case_of(text) for text in options.case_ids]
     targets = {case.target: target_called(case.target, options) for case in cases}
@@ -113,11 +137,12 @@ def run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple
         for case in cases:
             targets[case.target].must_take_transport(RABBIT)
         if is_missing(options, cases):
-            return [], Status.INCONCLUSIVE
+            yield [], Status.INCONCLUSIVE, Pool()
+            return
     if any(fault.site.startswith(SYSCALL) for case in cases for fault in case.faults) and not tracer():
         raise MissingPart("strace is not on PATH, and a fault at a call of the kernel needs it")
     prepare()
-    timing, done = timing_of(options), []
+    timing, done = timing_of(options), list[tuple[Judged, Target]]()
     with pool_on(options.transport) as pool:
         for case in cases:
             target = targets[case.target]
@@ -127,7 +152,9 @@ def run_cases(options: Namespace, prepare: Callable[[], object] = bool) -> tuple
                 done.append((variant.baseline, target))
                 continue
             if not healthy(variant):
-                return [], say_unhealthy([variant], target)
-            seen = pool.run_one(request_for(target, case, timing, variant.baseline.seen.expected))
+                yield [], say_unhealthy([variant], target), pool
+                return
+            with adapted(pool, request_for(target, case, timing, variant.baseline.seen.expected)) as request:
+                seen = pool.run_one(request)
             done.append((Judged(case, seen, judge(case, seen)), target))
-    return done, status_of(judged.verdict.grade for judged, _ in done)
+        yield done, status_of(judged.verdict.grade for judged, _ in done), pool

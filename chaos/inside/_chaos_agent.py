@@ -29,6 +29,7 @@ _zygote = []            # what the plan says to a process that is to be forked f
 _effects = None
 _learner = None         # _chaos_ahead, in a run from which it is learnt what is imported
 _monotonic, real_sleep = time.monotonic, time.sleep     # before anybody patches them
+_debugs = []            # not empty: a debugger is asked for wherever a fault is about to happen
 unseen = []             # not empty: what is called now is called by chaos itself, and is no hit
 _loading = set()
 
@@ -127,6 +128,8 @@ def _read_plan(places=True):
                                 words[8:]))
             elif words[0] == "zygote":
                 _zygote[:] = words[1:]
+            elif words[0] == "debug":
+                _debugs.append(words[0])
             elif words[0] == "learn":
                 import _chaos_ahead as _learner
                 for module, name in _learner.BETWEEN:
@@ -259,6 +262,9 @@ def hit(site, where=""):
     except OSError:
         return None
     for index, _, _, _, _, action, token, args in due:
+        if _debugs:
+            import _chaos_debug
+            _chaos_debug.stop("%s at %s, hit %d" % (" ".join((action,) + tuple(args)), site, number))
         record("fired", index, site, str(number), action, token, where)
         answer = _effects.act(action, token, args)
         if answer is not None:

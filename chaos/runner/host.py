@@ -3,7 +3,7 @@
 It forks one supervisor a case and is itself a sub-reaper above them: should a supervisor die, what it watched falls to the
 host and is ended here. It keeps the zygotes from which warm cases are forked. When its input closes (the caller is done,
 was interrupted, or was killed) it ends everything. A line of output is the request's folder, a tab, and ``idle``, ``busy``
-or the answer: an observation or ``{"harness": why}``.
+or the answer: an observation or ``{"harness": why}``; ``held`` and an observation where its tree is kept before the answer.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from chaos.codec import from_data, to_data
+from chaos.model import Observation
 from chaos.runner import ending
 from chaos.runner.launch import CannotStart
 from chaos.runner.request import Request
@@ -108,7 +109,8 @@ class Host:
             _be_supervisor(request, warden, writer, host, self.zygotes)
         os.close(writer)
         limits = request.limits
-        longest_s = limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
+        longest_s = (limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
+                     + request.hold_s + request.debug_s)
         held = warden if isinstance(warden, Warden) else None
         one = Supervisor(pid, reader, request.folder, time.monotonic() + longest_s, longest_s, held)
         self.supervisors[reader] = one
@@ -118,7 +120,7 @@ class Host:
         data = os.read(one.reader, 1 << 20)
         *lines, one.partial = (one.partial + data).split(b"\n")
         for line in lines:
-            if line in (b"idle", b"busy"):
+            if line in (b"idle", b"busy") or line.startswith(HELD):
                 _answer(one.folder, line)
             else:
                 self._finish(one, line)
@@ -158,6 +160,8 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 BROKEN = b'{"harness": '
+HELD = b"held "
+"""Before an observation that is not the end of the run: its tree is kept."""
 
 
 def _broken(why: str) -> bytes:
@@ -187,8 +191,12 @@ def _be_supervisor(request: Request, warden: Warden | NotWarm, writer: int, host
 def _observed(request: Request, warden: Warden | NotWarm, writer: int) -> bytes:
     def tell_idle(idle: bool) -> None:
         _write_all(writer, b"idle\n" if idle else b"busy\n")
+
+    def tell_held(seen: Observation) -> None:
+        _write_all(writer, HELD + json.dumps(to_data(seen)).encode() + b"\n")
+
     try:
-        return json.dumps(to_data(supervise(request, warden, tell_idle))).encode()
+        return json.dumps(to_data(supervise(request, warden, tell_idle, tell_held))).encode()
     except CannotStart as error:
         return _broken(str(error))
     except WardenGone as error:

@@ -22,6 +22,7 @@ from chaos.runner.request import Network, Request
 CLOSE_WITHIN_S = 15.0
 MOST_WAITING = 8
 """So many cases a job may be under way when all but one of them only wait: each has two or three processes."""
+HELD = b"held "
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 HOST = "import sys; sys.path.insert(0, sys.argv.pop(1)); from chaos.runner.host import main; main()"
 """Not ``-m`` with PYTHONPATH: the target inherits the host's environment, and chaos's own packages must not be in it."""
@@ -67,8 +68,8 @@ class Host:
                 self.idle.discard(folder)
             else:
                 self.idle.discard(folder)
-                request = self.requests.pop(folder)
-                yield request, _observation(request, text)
+                request = self.requests[folder] if text.startswith(HELD) else self.requests.pop(folder)
+                yield request, _observation(request, text.removeprefix(HELD))
         if not data:                # it closed its output, so it is dying, and must not be asked again
             self.process.kill()
             self.process.wait()
@@ -166,6 +167,22 @@ class Pool:
 
     def run_one(self, request: Request) -> Observation:
         return next(seen for _, seen in self.run([request]) if seen is not None)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the tree of a request with ``hold_s``, of which the observation has come, is still kept: until it ends,
+        its time is up, or this pool is left."""
+        return self.host is not None and bool(self.host.requests)
+
+    def hears(self) -> int:
+        """A descriptor that is readable when something happens to what is under way; `listen` reads it."""
+        assert self.host is not None and self.host.process.stdout is not None
+        return self.host.process.stdout.fileno()
+
+    def listen(self) -> None:
+        assert self.host is not None
+        for _ in self.host.answers():
+            pass
 
     def _healthy(self) -> Host:
         if self.host is not None and self.host.process.poll() is not None and not self.host.requests:

@@ -37,7 +37,9 @@ class Request:
     part of ``plan`` that does not depend on the case. ``learns``: the run is to say what the target imports. ``ahead``: the
     path of a file with what was learnt, if the case may be started warm; "" if not, and ``cold_because`` says why.
     ``network``: for a case on a real transport, whose URL stands for ``{transport_url}`` in config, argv and env; the pool
-    fills it in. ``alone``: it breaks what others use, so nothing else may be under way.
+    fills it in. ``alone``: it breaks what others use, so nothing else may be under way. ``hold_s``: for how long its tree is
+    kept for somebody who looks at it, where it still runs once it has been watched; ``debug_s``: for how long somebody may
+    stand in a debugger.
     """
 
     case_id: str
@@ -57,6 +59,8 @@ class Request:
     cold_because: str = ""
     network: Network | None = None
     alone: bool = False
+    hold_s: float = 0.0
+    debug_s: float = 0.0
     folder: str = ""
     traces: tuple[str, ...] = ()
     """Calls of the kernel that are to be counted: the run is started below strace."""

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from chaos.model import Expectation, Holding, Notice, Observation, Process, Proof, SentSignal, StillRunning
 from chaos.runner import held, stacks, tree, wire
+from chaos.runner.debugged import Debugged
 from chaos.runner.ending import become_subreaper
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
@@ -51,14 +52,20 @@ READS_AT_A_TIME = 64
 """A target that writes faster than we read must not keep us from looking at the clock: 4 MiB, then back to the loop."""
 
 
-def supervise(request: Request, warden: Warden | NotWarm, tell_idle: Callable[[bool], None]) -> Observation:
+def supervise(request: Request, warden: Warden | NotWarm, tell_idle: Callable[[bool], None],
+              tell_held: Callable[[Observation], None]) -> Observation:
     """Run the case, forked by ``warden`` or executed, and return what was seen. ``tell_idle`` hears whenever the tree
-    begins or ends to wait. Never raises for anything that the target does; `CannotStart` and `WardenGone` say why there
-    is nothing to see."""
+    begins or ends to wait; ``tell_held`` what was seen of a tree that is kept for a while before it is ended. Never raises
+    for anything that the target does; `CannotStart` and `WardenGone` say why there is nothing to see."""
     become_subreaper()
     with Run(request, tell_idle) as run:
         run.start(warden)
         run.watch()
+        if request.hold_s and run.facts.ending is None:
+            seen = run.observation()
+            tell_held(seen)
+            run.hold()
+            return seen
         return run.observation()
 
 
@@ -98,6 +105,7 @@ class Run:
         self.tell_idle = tell_idle
         self.idle = False
         self.partial = b""
+        self.debugged = Debugged(request.debug_s)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -175,7 +183,9 @@ class Run:
         *lines, self.partial = data.split(b"\n")
         for line in lines:
             said = wire.parse(line.decode("utf-8", "replace"))
-            if said is not None:
+            if said is not None and said.kind == "debug":
+                self.debugged.note(said.pid, said.fields[0], self.now())
+            elif said is not None:
                 self.facts.note(said)
 
     def read_notices(self) -> None:
@@ -239,6 +249,8 @@ class Run:
                 next_look = self.now() + self._tick_s
             if self.network:
                 self.network.step(self.now())
+            if self.debugged.is_on(self.now(), {one.pid for one in self.facts.alive}) and self.facts.ending is None:
+                continue
             self._look_at_signs()
             self.outside.step(self.now())
             self._step()
@@ -289,8 +301,8 @@ class Run:
     def _limit_s(self) -> float:
         limits, facts = self.request.limits, self.facts
         if facts.stop_sent_s is not None:
-            return facts.stop_sent_s + limits.grace_s
-        return facts.fired[0].at_s + limits.deadline_s if facts.fired else limits.boot_s
+            return facts.stop_sent_s + limits.grace_s + self.debugged.spent_s
+        return (facts.fired[0].at_s + limits.deadline_s if facts.fired else limits.boot_s) + self.debugged.spent_s
 
     def _is_proven(self) -> bool:
         """Whether it is proven that what is owed will never come. What came while that was looked at is read first."""
@@ -354,6 +366,13 @@ class Run:
         self.facts.signals.append(SentSignal(round(self.now(), 4), number.name, pid, why))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+    def hold(self) -> None:
+        """Keep what still runs, and go on reading what it says, until the time is up or it ends. Whoever does not want it
+        any longer ends us."""
+        until = self.now() + self.request.hold_s
+        while self.facts.ending is None and self.now() < until:
+            self.pump(IDLE_TICK_S)
 
     # -- at the end --------------------------------------------------------------------------------------------------
 
