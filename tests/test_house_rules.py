@@ -72,7 +72,8 @@ MAY_IMPORT: dict[str, set[str]] = {
                          "runner.launch", "runner.listening", "runner.network", "runner.outside", "runner.output",
                          "runner.proof.prover", "runner.request", "runner.serving", "runner.signs", "runner.stacks",
                          "runner.tree", "runner.wire", "runner.zygote", "secrets"},
-    "runner.host": {"codec", "runner.ending", "runner.launch", "runner.request", "runner.supervise", "runner.zygote"},
+    "runner.host": {"codec", "model", "runner.ending", "runner.launch", "runner.request", "runner.supervise",
+                    "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # what works on this machine: tried, then told
     "doctor": {"plan", "report.safetext"},

@@ -13,13 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.commands.bridge import Bridge
+from chaos.commands.shown import width
 from chaos.model import Observation
 from chaos.prepare import debugged
-from chaos.report.safetext import one_line
+from chaos.report.safetext import one_line, wrapped
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 
 PTRACE_SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
+OPENS = ("A debugger opens in each process in which the fault is about to happen; chaos waits for {:g} s at most. c goes on, "
+         "and so does q. The times that are shown below are not those of the case.")
 LOOKS = (("py-spy", "py-spy dump --pid {pid}", "pip install py-spy"),
          ("gdb", "gdb -p {pid} -batch -ex 'thread apply all bt'", "a package of that name"))
 
@@ -33,11 +36,10 @@ def looked_into(options: Namespace, pool: Pool, request: Request) -> Iterator[Re
         yield request
         return
     with Bridge(pool.folder, 0, 1) as bridge:
-        print("A debugger opens in each process in which the fault is about to happen; chaos waits for it for "
-              f"{options.hold_s:g} s at most. c goes on, and so does q; what the times show is not the case's.", flush=True)
+        print("\n".join(wrapped(OPENS.format(options.hold_s), width())), flush=True)
         yield debugged(request, options.hold_s)
     if not bridge.count:
-        print("No debugger was opened: the fault was never about to happen.")
+        print("No debugger was opened: the fault was never about to happen.", end="\n\n")
 
 
 def hold(pool: Pool, seen: Observation, hold_s: float) -> None:
@@ -72,14 +74,16 @@ def say_nothing_to_hold(seen: Observation) -> None:
 def _how_to_look(seen: Observation, hold_s: float) -> Iterator[str]:
     there = [process for process in seen.processes if process.gone_s is None]
     yield ""
-    yield f"Held until Enter, Ctrl-C or the end of standard input, for {hold_s:g} s at most:"
+    yield from wrapped(f"Held until Enter, Ctrl-C or the end of standard input, for {hold_s:g} s at most:", width())
     for process in there:
-        yield f"  {process.role or 'process':<9} pid {process.pid}  {one_line(process.command)[:60]}"
+        line = f"  {process.role or 'process':<9} pid {process.pid}  {one_line(process.command)}"
+        yield line[:width()]
     yield "Look into one of them from another terminal:"
     pid = there[0].pid if there else 0
     for name, command, source in LOOKS:
-        missing = "" if shutil.which(name) else f"    ({name} is not here: {source})"
-        yield f"  {command.format(pid=pid)}{missing}"
+        yield f"  {command.format(pid=pid)}"
+        if not shutil.which(name):
+            yield f"    ({name} is not here: {source})"
     with contextlib.suppress(OSError):
         if PTRACE_SCOPE.read_text(encoding="ascii").strip() != "0":
             yield "  (this kernel lets only root attach to what is not its own child: sudo)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -24,12 +24,12 @@ class Debugged:
         else:
             self._keep(self.pids - {pid}, now_s)
 
-    def is_on(self, now_s: float, alive: Collection[int]) -> bool:
+    def is_on(self, now_s: float, is_gone: Callable[[int], bool]) -> bool:
         """Whether it is now; a process that is gone is in no debugger any more."""
         self.now_s = now_s
         if self.since_s is None:
             return False
-        self._keep(self.pids & set(alive), now_s)
+        self._keep({pid for pid in self.pids if not is_gone(pid)}, now_s)
         return self.since_s is not None and self.spent_s < self.longest_s
 
     @property

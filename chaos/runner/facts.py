@@ -151,6 +151,11 @@ class Facts:
         return self.stop_sent_s is not None or any(
             self._aimed(shot) in ((self.root_pid, "SIGTERM"), (self.root_pid, "SIGINT")) for shot in self.fired)
 
+    def is_gone(self, pid: int) -> bool:
+        """Whether it was seen to live and is seen no more; not of one that was born since the last look."""
+        process = self.processes.get(pid)
+        return process is not None and process.gone_s is not None
+
     # -- looks at the tree ---------------------------------------------------------------------------------------
 
     def look(self, seen: Sequence[tree.Seen], at_s: float) -> None:

@@ -24,7 +24,7 @@ from chaos.codec import from_data, to_data
 from chaos.model import Observation
 from chaos.runner import ending
 from chaos.runner.launch import CannotStart
-from chaos.runner.request import Request
+from chaos.runner.request import HELD, Request
 from chaos.runner.supervise import supervise
 from chaos.runner.zygote import NotWarm, Warden, WardenGone, Zygotes
 
@@ -160,8 +160,6 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 BROKEN = b'{"harness": '
-HELD = b"held "
-"""Before an observation that is not the end of the run: its tree is kept."""
 
 
 def _broken(why: str) -> bytes:

@@ -17,12 +17,11 @@ from types import TracebackType
 
 from chaos.codec import from_data, to_data
 from chaos.model import Expectation, Observation, StillRunning
-from chaos.runner.request import Network, Request
+from chaos.runner.request import HELD, Network, Request
 
 CLOSE_WITHIN_S = 15.0
 MOST_WAITING = 8
 """So many cases a job may be under way when all but one of them only wait: each has two or three processes."""
-HELD = b"held "
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 HOST = "import sys; sys.path.insert(0, sys.argv.pop(1)); from chaos.runner.host import main; main()"
 """Not ``-m`` with PYTHONPATH: the target inherits the host's environment, and chaos's own packages must not be in it."""

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from chaos.model import Case, Expectation, Limits, Observation
 
+HELD = b"held "
+"""Stands before an observation that a host gives while its tree is kept: the answer is still to come."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:

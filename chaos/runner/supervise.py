@@ -249,7 +249,7 @@ class Run:
                 next_look = self.now() + self._tick_s
             if self.network:
                 self.network.step(self.now())
-            if self.debugged.is_on(self.now(), {one.pid for one in self.facts.alive}) and self.facts.ending is None:
+            if self.debugged.is_on(self.now(), self.facts.is_gone) and self.facts.ending is None:
                 continue
             self._look_at_signs()
             self.outside.step(self.now())
