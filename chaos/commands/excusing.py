@@ -23,7 +23,7 @@ from chaos.typed import case_of
 
 def known_of(options: Namespace, target: Target | None = None) -> Known:
     """What ``--known`` names, or else the target's entry. Raises UsageError with every problem of the file."""
-    path: Path | str = options.known or getattr(target, "known", "")
+    path: Path | str = options.known or (target.known if target else "")
     if not path:
         return NOTHING_KNOWN
     try:
