@@ -156,24 +156,12 @@ Add = Callable[[str, str], argparse.ArgumentParser]
 def _add_starting(add: Add) -> None:
     """Commands that start a target as often as it takes."""
     sweep = add("sweep", "the main job: baseline, plan, run, judge, report")
-    for part in (_add_target, _add_variants, _add_plan, _add_run):
-        part(sweep)
-    sweep.add_argument("--seed", type=int, default=0, help="seed of generated values (default: 0)")
+    _add_sweep(sweep)
     sweep.add_argument("--exhaustive", dest="profile", action="store_const", const=Profile.NIGHTLY.value,
                        help="the same as --profile nightly: also every call that the target's own package makes")
-    _add_history(sweep)
-    _add_known(sweep)
-    sweep.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
-    sweep.add_argument("--scheduler", metavar="ADDRESS", default=None,
-                       help="run it on the workers of this Dask scheduler; needs the extra startup-chaos[distributed]")
     nightly = add("nightly", "sweeps with everything, on every transport that the target has; one status over all of them")
-    for part in (_add_target, _add_variants, _add_plan, _add_run):
-        part(nightly)
-    nightly.add_argument("--seed", type=int, default=None, help="seed of generated values (default: the date in UTC)")
-    _add_history(nightly)
-    _add_known(nightly)
-    nightly.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
-    nightly.set_defaults(profile=Profile.NIGHTLY.value, out=Path("chaos-nightly"))
+    _add_sweep(nightly)
+    nightly.set_defaults(profile=Profile.NIGHTLY.value, out=Path("chaos-nightly"), seed=None)
     drafted = add("init", "write a commented entry of chaos.toml for a launcher, as one start of it suggests")
     drafted.add_argument("target", metavar="TARGET",
                          help="package.module:callable, a console script or a path; its own arguments follow after --")
@@ -191,6 +179,19 @@ def _add_starting(add: Add) -> None:
     planned = add("plan", "the cases of a sweep, without running them (the baseline is run, to find the sites)")
     for part in (_add_target, _add_variants, _add_plan):
         part(planned)
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Whatever a sweep takes a night takes, since it hands it on to its sweeps."""
+    for part in (_add_target, _add_variants, _add_plan, _add_run):
+        part(parser)
+    parser.add_argument("--seed", type=int, default=0,
+                        help="seed of generated values (default: 0; of a night the date in UTC)")
+    _add_history(parser)
+    _add_known(parser)
+    parser.add_argument("--cold", action="store_true", help="a fresh interpreter for every case, nothing imported ahead")
+    parser.add_argument("--scheduler", metavar="ADDRESS", default=None,
+                        help="run it on the workers of this Dask scheduler; needs the extra startup-chaos[distributed]")
 
 
 def _add_single(add: Add) -> None:

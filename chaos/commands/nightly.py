@@ -20,6 +20,8 @@ from chaos.errors import MissingPart, UsageError
 from chaos.target import Target
 from chaos.transport import FAKE, RABBIT
 
+GRACE_S = 8.0
+"""The command line's own default."""
 COMMANDS_FILE = "commands.txt"
 """What ran, a command a line, so that the folder alone tells how to repeat the night."""
 
@@ -85,6 +87,9 @@ def _words(sweep: Namespace, target: Target) -> Iterator[str]:
     pairs = (("--profile", sweep.profile), ("--transport", _spoken(sweep.transport)), ("--seed", str(sweep.seed)),
              ("--backend", ",".join(sweep.backend)), ("--workers", ",".join(map(str, sweep.workers))),
              ("--deadline", "" if sweep.deadline is None else f"{sweep.deadline:g}"),
+             ("--grace", "" if sweep.grace == GRACE_S else f"{sweep.grace:g}"),
+             ("--jobs", str(sweep.jobs or "")), ("--scheduler", sweep.scheduler or ""),
+             *(("--site", shlex.quote(site)) for site in sweep.site),
              *(("--only", shlex.quote(glob)) for glob in sweep.only), ("--shard", part),
              ("--known", shlex.quote(str(sweep.known)) if sweep.known else ""), ("--out", shlex.quote(str(sweep.out))),
              ("--history", shlex.quote(str(sweep.history))))

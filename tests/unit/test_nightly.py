@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
 from chaos.cli import _parsed
+from chaos.commands.asked import target_of
 from chaos.commands.nightly import parts_of, seed_of, told, transports
 from chaos.commands.status import Status, worst
 from chaos.target import resolve
@@ -19,7 +21,7 @@ def typed(*words: str) -> Namespace:
 
 def commands(*words: str) -> list[str]:
     options = typed(*words)
-    return [part.command for part in parts_of(options, resolve(options.target, options.args, python=options.python), 7)]
+    return [part.command for part in parts_of(options, target_of(options), 7)]
 
 
 def test_the_seed_is_the_day_in_utc() -> None:
@@ -43,10 +45,14 @@ def test_each_part_is_repeated_by_a_sweep_with_a_folder_and_a_history_of_its_own
 def test_the_command_of_a_part_holds_all_that_was_asked_for_and_means_the_same() -> None:
     words = ("--profile", "smoke", "--transport", "rabbit", "--backend", "threading", "--workers", "1,2", "--only", "*a b*",
              "--shard", "1/4", "--deadline", "4.5", "--cold", "--require-rabbit", "--out", "o", "--history", "h",
-             "--known", "k")
-    assert commands(*words) == [
-        "chaos sweep scheduler --profile smoke --transport rabbit --seed 7 --backend threading --workers 1,2 --deadline 4.5 "
-        "--only '*a b*' --shard 1/4 --known k --out o/rabbit --history h/rabbit --cold --require-rabbit"]
+             "--known", "k", "--grace", "6", "--site", "os:kill", "--ready", "notify", "--jobs", "3",
+             "--scheduler", "tcp://127.0.0.1:1")
+    (command,) = commands(*words)
+    again, asked = (vars(_parsed(line)) for line in (shlex.split(command)[1:], ["nightly", *words]))
+    beside = {"command": "sweep", "out": Path("o/rabbit"), "history": Path("h/rabbit"), "seed": 7}
+    assert again == asked | beside
+    assert all(asked[name] != default for name, default in vars(_parsed(["nightly"])).items()
+               if name not in {"command", "target", "args", "seed", "python"})
 
 
 def test_the_url_of_a_broker_is_shown_to_nobody() -> None:
