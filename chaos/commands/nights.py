@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from chaos.commands.asked import writable
 from chaos.errors import UsageError
-from chaos.report.history import nights, remember, trend
+from chaos.report.history import nights, remember, tonight, trend
 from chaos.report.results import Results
 
 
 def check_history(folder: Path | None) -> None:
     """Before anything is run: a night that cannot be read, or a folder that cannot be written to, is found in time."""
     if folder is not None:
-        try:
+        with _readable(folder):
             nights(writable(folder, "--history"), "")
-        except (OSError, ValueError) as error:
-            raise UsageError(f"--history {folder}: {error}") from None
 
 
-def say_trend(folder: Path | None, results: Results | None, stream: TextIO | None = None) -> None:
-    """Keep this night, and tell how it went from night to night."""
-    if folder is None or results is None:
-        return
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """This night: told among the others before it is kept, since it is kept last of all, when its reports are written."""
+
+    folder: Path | None
+    name: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime()))
+
+    def trend(self, results: Results) -> list[str]:
+        """A line a night, this one last. Of a sweep that was cut short, or could not begin, there is none."""
+        if self.folder is None or results.interrupted or results.unhealthy_baselines:
+            return []
+        with _readable(self.folder):
+            return trend((*nights(self.folder, results.started.target), tonight(self.name, results)))
+
+    def keep(self, results: Results | None) -> None:
+        if self.folder is not None and results is not None:
+            with _readable(self.folder):
+                remember(self.folder, self.name, results)
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
     try:
-        remember(folder, time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime()), results)
-        for line in trend(nights(folder, results.started.target)):
-            print(line, file=stream or sys.stdout)
+        yield
     except (OSError, ValueError) as error:
         raise UsageError(f"--history {folder}: {error}") from None

@@ -10,12 +10,12 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from chaos.caseid import format_case
 from chaos.commands.asked import writable
 from chaos.commands.excusing import excused, known_of, say_known, status_of_results, status_with
-from chaos.commands.nights import check_history, say_trend
+from chaos.commands.nights import Keeping, check_history
 from chaos.commands.shown import feed
 from chaos.commands.status import Status, status_of
 from chaos.compare import (
@@ -37,7 +37,7 @@ from chaos.report.consumer import Consumer
 from chaos.report.document import finished_of, not_run_of, started_of
 from chaos.report.files import Files
 from chaos.report.jsonfile import read_cases, read_events, read_head
-from chaos.report.results import Gathering, Line, line_of
+from chaos.report.results import Gathering, Line, Results, line_of
 from chaos.report.terminal import Terminal
 
 T = TypeVar("T")
@@ -59,12 +59,19 @@ def do_compare(options: Namespace) -> Status:
         told = Gathering()
         for event in readable(options.new, read_events):
             told.feed(event)
-        say_trend(options.history, told.results(), sys.stderr if options.format == "json" else sys.stdout)
+        _say_trend(Keeping(options.history), told.results(), sys.stderr if options.format == "json" else sys.stdout)
     about = settled(known, new, whole=_is_whole(options.new)) if known.entries else ()
     for one in about:
         if one.fails_the_job:
             print(one.told, file=sys.stderr if options.format == "json" else sys.stdout)
     return status_with(new, about)
+
+
+def _say_trend(night: Keeping, results: Results | None, stream: TextIO) -> None:
+    if results is not None:
+        for line in night.trend(results):
+            print(line, file=stream)
+        night.keep(results)
 
 
 def _is_whole(path: Path) -> bool:
@@ -83,12 +90,13 @@ def do_merge(options: Namespace) -> Status:
     paths = [path / "report.json" if path.is_dir() else path for path in options.reports]
     out, told = writable(options.out), Gathering(known_of(options))
     check_history(options.history)
+    night = Keeping(options.history)
     if any(path.resolve().parent == out.resolve() for path in paths):
         raise UsageError(f"--out {out} is where one of the reports lies; another folder would be right")
     try:
         suffix, *_ = [suffix for path in paths for suffix in readable(path, lambda one: [suffix_of(one)])]
         both: tuple[Consumer, ...] = (Files(out, suffix=suffix, told=told, history=options.history),
-                                      Terminal(sys.stdout, suffix=suffix, told=told))
+                                      Terminal(sys.stdout, suffix=suffix, told=told, notes=night.trend))
         events = merged(paths)
         first = next(events)
         with contextlib.ExitStack() as stack:
@@ -98,7 +106,7 @@ def do_merge(options: Namespace) -> Status:
                 feed(consumers, event)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    say_trend(options.history, told.results())
+    night.keep(told.results())
     return status_of_results(told.results())
 
 

@@ -17,7 +17,7 @@ from chaos.caseid import format_case
 from chaos.commands.asked import is_missing, options_of, target_of, writable
 from chaos.commands.clustered import is_clustered, runs_on
 from chaos.commands.excusing import known_of, status_of_results
-from chaos.commands.nights import check_history, say_trend
+from chaos.commands.nights import Keeping, check_history
 from chaos.commands.shown import feed, say_unhealthy
 from chaos.commands.status import Status
 from chaos.errors import UsageError
@@ -83,10 +83,11 @@ def do_sweep(options: Namespace) -> Status:
         return Status.INCONCLUSIVE
     out = writable(options.out)
     check_history(options.history)
+    night = Keeping(options.history)
     began = time.monotonic()
     told = Gathering(known_of(options, target))
     both: tuple[Consumer, ...] = (Withheld(out, target, told, options.history),
-                                  Terminal(sys.stdout, suffix=target.options, told=told))
+                                  Terminal(sys.stdout, suffix=target.options, told=told, notes=night.trend))
     with contextlib.ExitStack() as stack:
         consumers = [stack.enter_context(consumer) for consumer in both]
         try:
@@ -104,7 +105,7 @@ def do_sweep(options: Namespace) -> Status:
     if not all(map(healthy, told.variants)):
         return say_unhealthy(told.variants, target)
     _say_untraced(asked, told.variants)
-    say_trend(options.history, told.results())
+    night.keep(told.results())
     return status_of_results(told.results())
 
 

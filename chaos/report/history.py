@@ -23,7 +23,8 @@ KEPT = 30
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """``name``: its time, ``2026-11-22T03-00-00Z``; ``cases``: outcome and verdict of those that were asked for."""
+    """``name``: its time, ``2026-11-22T03-00-00Z``; ``cases``: outcome and verdict of those that were asked for, and of those
+    that failed the night before."""
 
     name: str
     target: str
@@ -55,8 +56,19 @@ def _written(results: Results) -> Iterator[str]:
 def nights(folder: Path, target: str, wanted: Collection[str] = ()) -> tuple[Night, ...]:
     """The nights of ``target``, the oldest first, with what they say of the cases ``wanted``. ValueError names a file that
     is none: a trend with a hole would be read as a quiet night."""
-    found = (_night(path, wanted) for path in _files(folder))
-    return tuple(night for night in found if night.target == target)
+    found: list[Night] = []
+    for path in _files(folder):
+        night = _night(path, (*wanted, *(found[-1].failing if found else ())))
+        if night.target == target:
+            found.append(night)
+    return tuple(found)
+
+
+def tonight(name: str, results: Results) -> Night:
+    """The night that ``remember`` keeps, before it is kept."""
+    cases = {line.case_id: (line.outcome, line.grade) for line in results.cases}
+    failing = frozenset(case_id for case_id, (_, grade) in cases.items() if grade is Grade.FAIL)
+    return Night(name, results.started.target, by_grade(results.cases), failing, cases)
 
 
 def _files(folder: Path) -> Sequence[Path]:
@@ -85,11 +97,18 @@ def _night(path: Path, wanted: Collection[str]) -> Night:
 
 
 def trend(history: Sequence[Night]) -> list[str]:
-    """A line a night: its counts, and what began and stopped failing since the night before."""
+    """A line a night: its counts, and what began and stopped failing since the night before. What did not run has not
+    stopped."""
     lines = []
     for before, night in zip([None, *history], history, strict=False):
         counted = ", ".join(f"{night.counts.get(grade, 0)} {grade}" for grade in Grade)
-        since = "" if before is None else (f"; {len(night.failing - before.failing)} new, "
-                                           f"{len(before.failing - night.failing)} gone")
+        since = "" if before is None else f"; {_since(before, night)}"
         lines.append(f"{night.name}  {night.total} cases: {counted}{since}")
     return lines
+
+
+def _since(before: Night, night: Night) -> str:
+    left = before.failing - night.failing
+    gone = sum(case_id in night.cases for case_id in left)
+    not_run = f", {len(left) - gone} not run" if len(left) > gone else ""
+    return f"{len(night.failing - before.failing)} new, {gone} gone{not_run}"

@@ -30,7 +30,7 @@ from chaos.events import (
 from chaos.model import Grade, Variant
 from chaos.report.closing import STYLES, case_lines, closing, counted
 from chaos.report.explain import ended
-from chaos.report.results import Gathering, Line, sites_found, why
+from chaos.report.results import Gathering, Line, Results, sites_found, why
 from chaos.report.safetext import one_line, wrapped
 
 PLAIN_EVERY_S = 5.0
@@ -101,8 +101,13 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
+def _nothing(results: Results) -> Sequence[str]:
+    return ()
+
+
 class Terminal:
-    """The consumer for a person. ``suffix`` ends every command; ``notes`` (where reports are) come before the summary.
+    """The consumer for a person. ``suffix`` ends every command; ``notes`` makes lines of the results, which come
+    before the summary.
 
     On a terminal that can move its cursor (not ``TERM=dumb``) it shows a display; elsewhere a line every few seconds or
     every 10 %, without control characters. ``told``: where somebody else gathers the same events, and feeds it before this;
@@ -115,7 +120,7 @@ class Terminal:
         *,
         told: Gathering | None = None,
         suffix: str = "",
-        notes: Sequence[str] = (),
+        notes: Callable[[Results], Sequence[str]] = _nothing,
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.monotonic,
         width: int | None = None,
@@ -189,7 +194,7 @@ class Terminal:
         self._end_live()
         results = self._told.results()
         if results is not None:
-            self._say(closing(results, width=self._console.width, suffix=self._suffix, notes=self._notes))
+            self._say(closing(results, width=self._console.width, suffix=self._suffix, notes=self._notes(results)))
 
     def _end_live(self) -> None:
         if self._live is not None:

@@ -125,6 +125,25 @@ def test_the_last_nights_are_kept_with_what_each_said_of_a_case(tmp_path: Path) 
     assert nights(tmp_path, "another target") == ()
 
 
+def test_what_failed_last_night_and_did_not_run_is_not_gone(tmp_path: Path) -> None:
+    bad = [judged(case_id, Outcome.KILLED, broken=(("status", "SIGSEGV"),)) for case_id in IDS[:2]]
+    remember(tmp_path, "2026-11-01", results_of(a_sweep(bad)))
+    remember(tmp_path, "2026-11-02", results_of(a_sweep([judged(IDS[0])])))
+    assert trend(nights(tmp_path, "chaos.sample.launcher:main"))[-1].endswith("; 0 new, 1 gone, 1 not run")
+
+
+def test_the_last_line_is_the_command_also_where_a_trend_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = judged(IDS[0], Outcome.KILLED, broken=(("status", "SIGSEGV"),))
+    feed_all(Files(tmp_path / "old"), a_sweep([bad]))
+    words = ["merge", str(tmp_path / "old"), "--out", str(tmp_path / "out"), "--history", str(tmp_path / "nights")]
+    assert cli.main(words) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[-1] == f"chaos repro {IDS[0]}"
+    assert [line for line in told if "Z  1 cases: 0 pass, 1 fail" in line]
+    assert "Since" not in (tmp_path / "out" / "report.html").read_text(), "it was compared with itself"
+    assert len(nights(tmp_path / "nights", "chaos.sample.launcher:main")) == 1
+
+
 def test_a_night_that_cannot_be_read_is_told_and_not_left_out(tmp_path: Path) -> None:
     (tmp_path / "2026-11-22.ndjson").write_text('{"schema": 9}\n')
     with pytest.raises(ValueError, match=r"2026-11-22.ndjson is not a night .*schema 9"):

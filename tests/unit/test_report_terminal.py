@@ -64,7 +64,8 @@ def shown(
     environ: Mapping[str, str] = {"TERM": "xterm-256color"},
 ) -> str:
     out = stream or io.StringIO()
-    terminal = Terminal(out, width=width, clock=clock_of(step_s), environ=environ, notes=("reports: chaos-report/",))
+    terminal = Terminal(out, width=width, clock=clock_of(step_s), environ=environ,
+                        notes=lambda _: ("reports: chaos-report/",))
     feed_all(terminal, events)
     return out.getvalue()
 
