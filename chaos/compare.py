@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.judge import pair_key
-from chaos.model import Grade
+from chaos.model import Grade, Outcome
 from chaos.report.results import Line
 from chaos.report.safetext import for_markdown
 
@@ -139,7 +139,9 @@ def backends_against_each_other(cases: Iterable[Line]) -> Halves:
     for line in cases:
         found.setdefault(pair_key(line.case), {})[line.case.backend] = line
     pairs = [(half["eventlet"], half["threading"]) for half in found.values() if {"eventlet", "threading"} <= set(half)]
-    differ = [(left, right) for left, right in pairs if left.outcome is not right.outcome]
+    lost = Outcome.HARNESS_ERROR        # chaos's own fault says nothing of a backend
+    differ = [(left, right) for left, right in pairs
+              if left.outcome is not right.outcome and lost not in (left.outcome, right.outcome)]
     differ.sort(key=lambda pair: (-sum(line.grade is Grade.FAIL for line in pair), pair[0].case_id))
     return Halves(len(pairs), tuple(differ))
 

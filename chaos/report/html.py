@@ -22,7 +22,7 @@ import chaos
 from chaos.calls import is_call
 from chaos.caseid import format_case
 from chaos.catalog import BY_NAME
-from chaos.model import Case, Grade, Judged, Observation
+from chaos.model import Case, Grade, Judged, Observation, Outcome
 from chaos.report.document import reproduce_line
 from chaos.report.explain import ended, left_behind, log_excerpt, log_title, process_tree, started_as, timeline
 from chaos.report.findings import Finding, findings, known_findings, never_reached
@@ -403,11 +403,11 @@ def _size(variation: Variation) -> str:
 
 
 def _differs(matrix: Matrix, marks: Sequence[Sequence[Mark]]) -> bool:
-    """Whether one case ended otherwise on another backend."""
+    """Whether one case ended otherwise on another backend. What chaos lost says nothing of a backend."""
     outcomes: dict[str, set[str]] = {}
     for group, letters in zip(matrix.backends, marks, strict=True):
         for variation, mark in zip(group, letters, strict=False):
-            if mark.worst is not None:
+            if mark.worst is not None and mark.worst.outcome is not Outcome.HARNESS_ERROR:
                 outcomes.setdefault(_size(variation), set()).add(mark.letter)
     return any(len(letters) > 1 for letters in outcomes.values())
 

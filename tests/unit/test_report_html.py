@@ -194,6 +194,11 @@ def test_a_bad_case_is_shown_beside_its_twin_and_beside_its_last_nights() -> Non
     assert "<b>1</b> pass <span class=\"since\">(+0)" in page
 
 
+def test_a_case_that_chaos_lost_is_no_difference_between_backends() -> None:
+    lost = judged("s/threading/w1/a=stall", Outcome.HARNESS_ERROR, grade=Grade.UNKNOWN, note="the worker went")
+    assert 'differs"' not in html_text(a_sweep([judged("s/eventlet/w1/a=stall"), lost]))
+
+
 def test_the_top_of_the_page_leads_to_what_is_new_and_names_what_is_fixed() -> None:
     old, new, fixed = a_hang("s/-/w1/a=stall"), a_hang("s/-/w1/b=stall"), judged("s/-/w1/c=stall")
     failed = frozenset(format_case(one.case) for one in (old, fixed))
