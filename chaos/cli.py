@@ -208,6 +208,8 @@ def _add_single(add: Add) -> None:
                        help="the report to compare with, where it holds the case (default: %(default)s)")
     repro.add_argument("--hold", action="store_true", help="keep what still runs at the end, and say how to look into it")
     repro.add_argument("--pdb", action="store_true", help="open a debugger in the target at the moment before the fault")
+    repro.add_argument("--export", choices=("pytest",), default=None,
+                       help="write the case as a test for a suite of your own into the current folder; nothing is run")
     repro.add_argument("--hold-s", type=_number_above_zero("a time in seconds"), default=1800.0, metavar="S",
                        help="for how long at most it is kept, or the debugger waited for (default: 1800)")
     _add_known(repro)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from chaos.network.broker import Broker
 
 MARKERS = (
-    "chaos_target(target, args=[]): what the test's launcher starts; as on chaos's command line",
+    "chaos_target(target, args=[], ready=[], python=None, deadline_s=None): what the test's launcher starts, as on chaos's "
+    "command line",
     "chaos(case_id): arm a case: launcher.start() runs it, with its target, backend, workers and faults",
 )
 GUARD_STARTS = 2
@@ -129,12 +130,14 @@ def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     from chaos.typed import case_of
 
     named, armed = item.get_closest_marker("chaos_target"), item.get_closest_marker("chaos")
-    target, args, ready = _target(*named.args, **named.kwargs) if named else (None, (), ())
+    meant = _target(*named.args, **named.kwargs) if named else None
     case_id = _case_id(*armed.args, **armed.kwargs) if armed else None
-    python = item.config.getoption("--chaos-python") or item.config.getini("chaos_python") or None
+    python = (meant and meant.python) or item.config.getoption("--chaos-python") or item.config.getini("chaos_python") or None
+    deadline_s = (meant and meant.deadline_s) or _deadline_s(item.config)
     try:
-        typed = target or (case_of(case_id).target if case_id is not None else "scheduler")
-        made = Launcher(typed, args, python=python, ready=ready, deadline_s=_deadline_s(item.config), chaos=shared)
+        typed = meant.target if meant else (case_of(case_id).target if case_id is not None else "scheduler")
+        args, ready = (meant.args, meant.ready) if meant else ((), ())
+        made = Launcher(typed, args, python=python, ready=ready, deadline_s=deadline_s, chaos=shared)
         if case_id is not None:
             made.arm_case(case_id)
     except UsageError as error:
@@ -144,9 +147,20 @@ def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     pytest.fail(wrong, pytrace=False)
 
 
-def _target(target: str, args: Sequence[str] = (), *, ready: Sequence[str] = ()) -> tuple[str, Sequence[str], Sequence[str]]:
+class _Meant(NamedTuple):
+    """What the mark ``chaos_target`` says."""
+
+    target: str
+    args: Sequence[str]
+    ready: Sequence[str]
+    python: str | None
+    deadline_s: float | None
+
+
+def _target(target: str, args: Sequence[str] = (), *, ready: Sequence[str] = (), python: str | None = None,
+            deadline_s: float | None = None) -> _Meant:
     """The signature of the mark ``chaos_target``."""
-    return target, args, ready
+    return _Meant(target, args, ready, python, deadline_s)
 
 
 def _case_id(case_id: str) -> str:

@@ -85,6 +85,7 @@ class Target:
     known: str = ""
     choices: tuple[Choice, ...] = ()
     typed_ready: tuple[str, ...] = ()
+    typed_times: tuple[str, ...] = ()
 
     def argv(self, case: Case) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """The argument vector for ``case``, and the launch script (name, text) that ``{script}`` in it stands for.
@@ -127,9 +128,11 @@ class Target:
 
     @property
     def options(self) -> str:
-        """What must be typed behind a case id so that the same target is meant elsewhere."""
+        """What must be typed behind a case id so that the same run is meant elsewhere. Not the URL of a broker of one's own:
+        it may hold a password, and a report is shown to others."""
         parts = [] if self.python == sys.executable else ["--python", self.python]
         parts += [part for word in self.typed_ready for part in ("--ready", word)]
+        parts += self.typed_times
         if self.typed_args:
             parts += ["--", *self.typed_args]
         return "".join(" " + _quoted(part) for part in parts)

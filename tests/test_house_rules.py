@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compare": {"judge", "model", "report.results", "report.safetext"},
     "bundle": {"actions", "arming", "caseid", "catalog", "errors", "model", "promises", "report.explain", "report.safetext",
                "runner.request"},
+    "export": {"caseid", "model"},
     "known": {"errors", "model", "promises"},
     "events": {"model"},
     "arming": {"actions", "catalog", "model"},
@@ -109,8 +110,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model"} | REPORT,
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
-    "commands": {"actions", "bundle", "caseid", "catalog", "compare", "distributed.cluster", "doctor", "draft", "errors",
-                 "events", "judge", "known", "merge", "model", "plan", "prepare", "runner.launch", "runner.probing", "sweep",
+    "commands": {"actions", "bundle", "caseid", "catalog", "compare", "distributed.cluster", "doctor", "draft",
+                 "errors", "export", "events", "judge", "known", "merge", "model", "plan", "prepare", "runner.launch",
+                 "runner.probing", "sweep",
                  "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
@@ -122,7 +124,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "doctor",
         "entry", "errorlines", "readiness",
-        "events", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
+        "events", "export", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
         "report.annotations", "report.closing", "report.document", "report.explain", "report.findings",
         "report.markdown", "report.matrix",
         "report.results", "secrets", "distributed.batch"}

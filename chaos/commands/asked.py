@@ -7,6 +7,7 @@ import os
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from chaos.caseid import format_case
@@ -26,7 +27,10 @@ def target_of(options: Namespace) -> Target:
 
 def target_called(name: str, options: Namespace) -> Target:
     """The target of that name, with all that was typed about it."""
-    return resolve(name, options.args, python=options.python, ready=tuple(options.ready), sites=tuple(options.site))
+    target = resolve(name, options.args, python=options.python, ready=tuple(options.ready), sites=tuple(options.site))
+    times = (("--deadline", options.deadline, None), ("--grace", options.grace, Timing().grace_s))
+    typed = (word for option, asked_s, usual_s in times if asked_s != usual_s for word in (option, f"{asked_s:g}"))
+    return replace(target, typed_times=tuple(typed))
 
 
 def timing_of(options: Namespace) -> Timing:

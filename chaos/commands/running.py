@@ -13,6 +13,7 @@ from pathlib import Path
 from chaos.catalog import SYSCALL
 from chaos.commands.asked import is_missing, options_of, pool_on, target_called, target_of, timing_of, writable
 from chaos.commands.excusing import excused, known_of, say_known, status_with
+from chaos.commands.exporting import do_export
 from chaos.commands.holding import hold, looked_into, say_nothing_to_hold
 from chaos.commands.shown import say_case, say_unhealthy, width, write_cases
 from chaos.commands.status import Status, status_of
@@ -64,6 +65,8 @@ def do_run(options: Namespace) -> Status:
 
 
 def do_repro(options: Namespace) -> Status:
+    if options.export:
+        return do_export(options)
     before, known = stored_case(options.out, case_of(options.case_ids[0])), known_of(options)
     with cases_run(options, adapted=lambda pool, request: looked_into(options, pool, request)) as (judged, status, pool):
         if not judged:
