@@ -20,8 +20,6 @@ from chaos.errors import MissingPart, UsageError
 from chaos.target import Target
 from chaos.transport import FAKE, RABBIT
 
-GRACE_S = 8.0
-"""The command line's own default."""
 COMMANDS_FILE = "commands.txt"
 """What ran, a command a line, so that the folder alone tells how to repeat the night."""
 
@@ -81,13 +79,11 @@ def _part(name: str, options: Namespace, target: Target, seed: int) -> Part:
 
 
 def _words(sweep: Namespace, target: Target) -> Iterator[str]:
-    """The sweep as it is typed. Only what was asked for: a default stays one."""
+    """The sweep as it is typed: what was asked for; a default stays one. The target adds its own options and its times."""
     yield from ("chaos", "sweep", shlex.quote(target.name))
     part = "" if sweep.shard == (1, 1) else "/".join(map(str, sweep.shard))
     pairs = (("--profile", sweep.profile), ("--transport", _spoken(sweep.transport)), ("--seed", str(sweep.seed)),
              ("--backend", ",".join(sweep.backend)), ("--workers", ",".join(map(str, sweep.workers))),
-             ("--deadline", "" if sweep.deadline is None else f"{sweep.deadline:g}"),
-             ("--grace", "" if sweep.grace == GRACE_S else f"{sweep.grace:g}"),
              ("--jobs", str(sweep.jobs or "")), ("--scheduler", sweep.scheduler or ""),
              *(("--site", shlex.quote(site)) for site in sweep.site),
              *(("--only", shlex.quote(glob)) for glob in sweep.only), ("--shard", part),
