@@ -40,6 +40,7 @@ from chaos.outcomes import (
     seconds,
     serves_unannounced,
     serving_pids,
+    shows_all_signs,
     started_and_alive,
     unnamed_cause,
     was_ready_when_told,
@@ -294,7 +295,8 @@ def _waited_in_silence(seen: Observation) -> Broken | None:
 
 
 def _serves(seen: Observation) -> bool:
-    return seen.served_s is not None or serves_unannounced(seen)
+    """Also by all signs that were asked for, though perhaps not at full strength: that is a promise of its own."""
+    return seen.served_s is not None or serves_unannounced(seen) or shows_all_signs(seen)
 
 
 def _missing_for_success(case: Case, seen: Observation) -> str:
@@ -304,7 +306,7 @@ def _missing_for_success(case: Case, seen: Observation) -> str:
 
 
 def _was_true(case: Case, seen: Observation, ready_s: float) -> bool:
-    if was_ready_when_told(case, seen) and not isinstance(seen.ending, StillRunning):
+    if shows_all_signs(seen) or (was_ready_when_told(case, seen) and not isinstance(seen.ending, StillRunning)):
         return True
     started = {m.pid for m in seen.milestones if m.name in ("service started", "started") and m.at_s <= ready_s}
     broke = [f for f in seen.fired if (fault := fault_of(case, f)) and breaks(fault)]
@@ -315,7 +317,8 @@ def _was_true(case: Case, seen: Observation, ready_s: float) -> bool:
 def _owes_notice(case: Case, seen: Observation) -> bool:
     asked_s = asked_to_stop_s(case, seen)
     told_early = asked_s is not None and seen.served_s is not None and asked_s < seen.served_s
-    unheard = any(fault.site == "notify.socket" for fault in case.faults)
+    unheard = any(fault.site == "notify.socket" or (fault.site == "socket.connect" and shows_all_signs(seen))
+                  for fault in case.faults)
     return seen.expected.notifies and seen.ready_s is None and not told_early and not unheard
 
 

@@ -44,7 +44,9 @@ class Belongings:
     def left(self, ever: Iterable[int], alive: Iterable[int]) -> tuple[Holding, ...]:
         """What is still there, now that the launcher is not; ``ever``: all pids of the tree, ``alive``: those left over."""
         pids = set(map(str, ever))
-        sockets = [path for path in self._sockets.values() if not self._is_chaoss(path) and _is_socket(path)]
+        others = {path for inode, path in _bound() if inode not in self._sockets}    # of a run beside this one, by now
+        sockets = [path for path in self._sockets.values()
+                   if not self._is_chaoss(path) and path not in others and _is_socket(path)]
         files = [path for path in self._files() if path not in self._before and _text(path) in pids]
         return (*(Holding("socket", path) for path in sorted(sockets)),
                 *(Holding("pid file", path) for path in sorted(files)),

@@ -47,7 +47,7 @@ class Serving:
             return False
         if self._is_mute and not facts.signs:
             return self._serves_unheard(len(serving), expected, now_s)
-        if expected.notifies and facts.ready_s is None and not self._is_mute:
+        if expected.notifies and facts.ready_s is None and not self._is_mute and not self._cannot_say:
             return False
         if expected.servers:
             return len(serving) >= expected.servers
@@ -86,6 +86,11 @@ class Serving:
         """It may say READY=1, or what else it says, but we cannot hear it."""
         kinds = unheard(self.request)
         return "notify" in kinds or ("log" in kinds and bool(self.request.ready) and not self.facts.signs)
+
+    @property
+    def _cannot_say(self) -> bool:
+        """Its other signs are there, and what fails is how it would reach its notify socket."""
+        return bool(self.facts.signs) and any(fault.site == "socket.connect" for fault in self.facts.faults)
 
     @property
     def _may_be_silent(self) -> bool:

@@ -262,7 +262,7 @@ class Run:
             self._look_for_leftovers()
 
     def _look_at_signs(self) -> None:
-        if self.signs is not None and self.facts.stop_sent_s is None and self.facts.ending is None:
+        if self.signs is not None and not self.facts.told_to_stop and self.facts.ending is None:
             self.signs.step()
 
     @property
