@@ -305,7 +305,7 @@ def _outside(name: str, doc: str) -> SiteDoc:
 FROM_OUTSIDE: tuple[SiteDoc, ...] = (
     _outside("start.exec", "the program has just been executed"),
     _outside("start.output", "it has written the first line of its output"),
-    _outside("start.child", "a process of it was seen for the first time (hits: processes)"),
+    _outside("start.child", "a process of it has come to stay (hits: processes)"),
     _outside("start.ready", "it has just shown that it is ready"),
 )
 """Moments of a program that has no agent in it: one that is not Python, or Python that cannot be reached from inside."""

@@ -12,10 +12,12 @@ import signal
 from pathlib import Path
 
 from chaos.catalog import SYSCALL, By, doc_of
-from chaos.model import Fault, Hit
+from chaos.model import Fault, Hit, Process
 from chaos.runner.facts import Facts
 
 STARTED = "start.exec"
+STAYS_S = 0.1
+"""A process that is there for so long is no short command: whether one of those is seen at all is a matter of luck."""
 _NUMBERS = {"freeze": signal.SIGSTOP}
 
 
@@ -44,14 +46,17 @@ class Outside:
             self._note(STARTED, [self.facts.root_pid], now_s)
             if self.facts.written_s:
                 self._note("start.output", [self.facts.root_pid], now_s)
-            children = sorted((one for one in self.facts.processes.values() if one.pid != self.facts.root_pid),
-                              key=lambda one: one.seen_s)
-            self._note("start.child", [one.pid for one in children], now_s)
+            known = {pid for _, pid in self.reached.get("start.child", ())}
+            self._note("start.child", [*known, *(one.pid for one in self.facts.processes.values() if one.pid not in known
+                                                 and self._has_come_to_stay(one, now_s))], now_s)
             if self.facts.announced_s is not None:
                 self._note("start.ready", [self.facts.root_pid], now_s)
             for index, fault in self.faults.items():
                 self._do(index, fault, now_s)
         self._read_trace(now_s)
+
+    def _has_come_to_stay(self, one: Process, now_s: float) -> bool:
+        return one.pid != self.facts.root_pid and one.gone_s is None and now_s - one.seen_s >= STAYS_S
 
     def hits(self) -> list[Hit]:
         """The moments as sites; none for a launcher that starts services, whose own sites say more."""

@@ -31,8 +31,8 @@ THERE, MISSING = Sign("tcp: h:1", 0.3), Sign("http: http://h/", None, "Connectio
 
 def _seen(**changed: object) -> Observation:
     """A run that still ran when chaos stopped watching it."""
-    nothing = dict.fromkeys(("notices", "milestones", "hits", "signals", "signs", "processes", "leaks", "leftovers", "holdings"),
-                            ())
+    nothing = dict.fromkeys(("notices", "milestones", "hits", "signals", "signs", "processes", "leaks", "leftovers",
+                             "holdings"), ())
     never = dict.fromkeys(("ready_s", "served_s", "stop_sent_s", "proof"))
     usual = {"ending": StillRunning(10.0), "elapsed_s": 10.0, "expected": PLAIN, "stopped_watching": "deadline",
              "fired": (FIRED,), "standing": Peak(1, 2), "output": "", "cpu_share": 0.0} | nothing | never
