@@ -82,8 +82,21 @@ def _unfit(request: Request, judged: Judged) -> Iterator[str]:
             yield f"{fault.action} is {NOT_BY_A_PATCH[fault.action]}, not a patch in the launcher"
         elif told(fault)[0] == "signal" and told(fault)[1][1].startswith("worker"):
             yield f"which process is {told(fault)[1][1]} a script cannot tell"
+        elif fault.site in WHEN_CALLED and _is_answering(index, judged):
+            yield f"{fault.site} was reached when chaos called the service, and a script does not"
         elif not _is_at_once(fault) and not _places(index, fault, judged):
             yield f"{fault.site} is nothing that a patch can be put in front of"
+
+
+WHEN_CALLED = frozenset({"executor.submit", "rpc.dispatch", "rpc.reply"})
+"""Sites that a start need not reach by itself."""
+
+
+def _is_answering(index: int, judged: Judged) -> bool:
+    """Whether the fault first happened in a process whose service had started: what it did then was chaos's call."""
+    first = next((firing for firing in judged.seen.fired if firing.index == index), None)
+    return first is not None and any(mile.name == "service started" and mile.pid == first.pid and mile.at_s <= first.at_s
+                                     for mile in judged.seen.milestones)
 
 
 def is_python(command: str, first_line: bytes) -> bool:

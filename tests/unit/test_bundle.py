@@ -23,6 +23,7 @@ from chaos.model import (
     Hits,
     Judged,
     Limits,
+    Milestone,
     Observation,
     Outcome,
     StillRunning,
@@ -93,6 +94,14 @@ def test_every_fault_that_a_patch_can_make_is_a_program_of_less_than_80_lines(
 def test_what_no_patch_can_do_is_refused_with_what_can_be_done(case_id: str) -> None:
     with pytest.raises(UsageError, match=r"cannot be shown without chaos: .*chaos repro --export pytest"):
         script(case_id)
+
+
+def test_a_fault_that_needed_a_call_of_chaos_is_refused_and_one_on_the_way_up_is_not() -> None:
+    case_id = "shop/threading/w1/executor.submit=raise"
+    assert script(case_id)
+    answering = replace(FALSE, milestones=(Milestone(0.4, "service started", "worker.0", 7),))
+    with pytest.raises(UsageError, match="was reached when chaos called the service"):
+        script(case_id, answering)
 
 
 def test_the_script_says_what_was_seen_with_which_versions_and_the_case() -> None:
