@@ -14,7 +14,7 @@ import dataclasses
 import enum
 import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from chaos.model import StillRunning
@@ -64,6 +64,22 @@ def _writer(cls: Any) -> Work:
     if dataclasses.is_dataclass(cls):
         return _object_writer(cls)
     return _refuse
+
+
+def make_writers(cls: Any) -> None:
+    """Work out now how the values of a class of ours are written, and those of its fields: what is forked has it then."""
+    for kind in {cls, *_classes_in(cls)}:
+        _writer(kind)
+
+
+def _classes_in(hint: Any) -> Iterator[Any]:
+    """The classes of ours in a type hint, and in the fields of these."""
+    for part in get_args(hint):
+        yield from _classes_in(part)
+    if dataclasses.is_dataclass(hint) or (isinstance(hint, type) and issubclass(hint, enum.Enum)):
+        yield hint
+        for inner in get_type_hints(hint).values() if dataclasses.is_dataclass(hint) else ():
+            yield from _classes_in(inner)
 
 
 def _as_it_is(value: Any) -> Any:

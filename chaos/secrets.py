@@ -25,6 +25,7 @@ MARKS = "/#?@:%"
 UNQUOTED = ("{quoted.", "{marked.")
 """What turns a template into one with the mistake that people make: the password stands in the URL as it is."""
 
+MARK = re.compile(f"[{re.escape(MARKS)}]")
 PLACEHOLDER = re.compile(r"\{(secret|quoted|marked)\.([a-z_]+)\}")
 MASK = "***"
 SHORTEST = 6
@@ -91,7 +92,7 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
     for offset in range(3):
         yield "base64", _in_base64(secret, offset)
     yield "base64", base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")[:-1]
-    for piece in re.split(f"[{re.escape(MARKS)}]", secret):
+    for piece in MARK.split(secret):
         if piece != secret and len(piece) >= SHORTEST:
             yield "a piece", piece
 

@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                          "runner.proof.prover", "runner.request", "runner.serving", "runner.signs", "runner.stacks",
                          "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "model", "runner.ending", "runner.launch", "runner.request", "runner.supervise",
-                    "runner.zygote"},
+                    "runner.tree", "runner.zygote"},
     "runner.pool": {"codec", "model", "runner.request"},
     # what works on this machine: tried, then told
     "doctor": {"plan", "report.safetext"},

@@ -118,8 +118,10 @@ def _read_plan(places=True):
     del _own_packages[:]
     with open(where + "/plan", encoding="utf-8", errors="surrogateescape") as plan:
         for line in plan.read().split("\n"):
+            if not places and line.startswith("place\t"):
+                continue        # most of the plan, and what a warm case was forked with
             words = [_unescaped(word) for word in line.split("\t")]
-            if words[0] == "place" and places:
+            if words[0] == "place":
                 _places.setdefault(words[1], []).append(tuple(words[2:6]))
             elif words[0] == "calls":
                 _own_packages.extend(words[1:])

@@ -31,11 +31,16 @@ class Belongings:
         self._folders = {"/run", os.getcwd(), str(given), *(_folder(path) for text in spoken for path in _PATH.findall(text))}
         self._before = set(self._files())
         self._seen: set[str] = set()
+        self._last = ""
         self._sockets: dict[str, str] = {}
 
     def look(self, pids: Iterable[int]) -> None:
         """Remember the sockets that were bound to a path since the last look, and are one of ``pids``'."""
-        new = {inode: path for inode, path in _bound() if inode not in self._seen}
+        text = read("/proc/net/unix")
+        if text == self._last:
+            return
+        self._last = text
+        new = {inode: path for inode, path in _bound(text) if inode not in self._seen}
         if new:
             self._seen.update(new)
             ours = {inode for pid in pids for inode in inodes(pid)}
@@ -44,7 +49,8 @@ class Belongings:
     def left(self, ever: Iterable[int], alive: Iterable[int]) -> tuple[Holding, ...]:
         """What is still there, now that the launcher is not; ``ever``: all pids of the tree, ``alive``: those left over."""
         pids = set(map(str, ever))
-        others = {path for inode, path in _bound() if inode not in self._sockets}    # of a run beside this one, by now
+        bound = _bound(read("/proc/net/unix"))
+        others = {path for inode, path in bound if inode not in self._sockets}    # of a run beside this one, by now
         sockets = [path for path in self._sockets.values()
                    if not self._is_chaoss(path) and path not in others and _is_socket(path)]
         files = [path for path in self._files() if path not in self._before and _text(path) in pids]
@@ -69,9 +75,9 @@ def _folder(path: str) -> str:
     return path if os.path.isdir(path) else os.path.dirname(path)
 
 
-def _bound() -> Iterator[tuple[str, str]]:
-    """(inode, path) of every Unix socket that is bound to an absolute path."""
-    for line in read("/proc/net/unix").splitlines()[1:]:
+def _bound(text: str) -> Iterator[tuple[str, str]]:
+    """(inode, path) of every Unix socket that is bound to an absolute path, as /proc/net/unix has them."""
+    for line in text.splitlines()[1:]:
         words = line.split(None, 7)
         if len(words) == 8 and words[7].startswith("/"):
             yield words[6], words[7]

@@ -1,9 +1,11 @@
 """A process that runs cases: a JSON request a line on its input, an answer a line on its output as soon as it is ready.
 
-It forks one supervisor a case and is itself a sub-reaper above them: should a supervisor die, what it watched falls to the
-host and is ended here. It keeps the zygotes from which warm cases are forked. When its input closes (the caller is done,
-was interrupted, or was killed) it ends everything. A line of output is the request's folder, a tab, and ``idle``, ``busy``
-or the answer: an observation or ``{"harness": why}``; ``held`` and an observation where its tree is kept before the answer.
+It gives each case to a supervisor that has no other, forks one where there is none, and is itself a sub-reaper above them:
+should a supervisor die, what it watched falls to the host and is ended here. A supervisor gets its next case only when
+nothing is left of the one before. The host keeps the zygotes from which warm cases are forked. When its input closes (the
+caller is done, was interrupted, or was killed) it ends everything. A line of output is the request's folder, a tab, and
+``idle``, ``busy`` or the answer: an observation or ``{"harness": why}``; ``held`` and an observation where its tree is kept
+before the answer.
 """
 
 from __future__ import annotations
@@ -19,18 +21,21 @@ import time
 import traceback
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
-from chaos.codec import from_data, to_data
+from chaos.codec import from_data, make_writers, to_data
 from chaos.model import Observation
-from chaos.runner import ending
+from chaos.runner import ending, tree
 from chaos.runner.launch import CannotStart
 from chaos.runner.request import HELD, Request
 from chaos.runner.supervise import supervise
-from chaos.runner.zygote import NotWarm, Warden, WardenGone, Zygotes
+from chaos.runner.zygote import Kept, NotWarm, Warden, WardenGone, Zygotes
 
 SPARE_S = 20.0
 """What a supervisor may take beyond all limits of its case (stacks, clean-up, a busy machine) before it counts as stuck."""
 STOP_WITHIN_S = 6.0
+MOST_CASES = 200
+"""So many a supervisor runs, one after the other: then a fresh one is forked, whatever may have gathered in the old one."""
 LOOK_EVERY_S = 1.0
 
 
@@ -43,6 +48,7 @@ def main() -> None:
     ending.become_subreaper()
     folder = sys.argv[1] if len(sys.argv) > 1 else ""
     host = Host()
+    make_writers(Observation)
     gc.freeze()         # what a forked supervisor does not collect it need not copy
     try:
         while True:
@@ -58,15 +64,21 @@ def main() -> None:
 
 @dataclass(slots=True)
 class Supervisor:
-    """The process that runs one case, and what it has said so far."""
+    """A process that runs one case at a time, the case that it has (``folder``; "": none), and what it has said of it."""
 
     pid: int
-    reader: int
-    folder: str
-    until: float
-    longest_s: float
-    warden: Warden | None
+    asks: int
+    hears: int
+    cases: int = 0
+    folder: str = ""
+    until: float = 0.0
+    longest_s: float = 0.0
+    warden: Kept | None = None
     partial: bytes = b""
+
+    def close_channels(self) -> None:
+        os.close(self.asks)
+        os.close(self.hears)
 
 
 class Host:
@@ -76,6 +88,7 @@ class Host:
         self.pending = b""
         self.zygotes = Zygotes()
         self.supervisors: dict[int, Supervisor] = {}
+        """By the descriptor on which we hear them."""
 
     def step(self) -> None:
         """Wait for the caller or a supervisor, and do what it wants. Raises `Closed`."""
@@ -85,7 +98,7 @@ class Host:
             else:
                 self._hear(self.supervisors[key.fd])
         now = time.monotonic()
-        for one in [one for one in self.supervisors.values() if now > one.until]:
+        for one in [one for one in self.supervisors.values() if one.folder and now > one.until]:
             self._finish(one, _broken(f"the supervisor (pid {one.pid}) was still busy after {one.longest_s:.0f} s"))
 
     def _read_requests(self) -> None:
@@ -94,30 +107,43 @@ class Host:
             raise Closed
         *lines, self.pending = (self.pending + data).split(b"\n")
         for line in lines:
-            self._start(from_data(Request, json.loads(line)))
+            self._start(line)
 
-    def _start(self, request: Request) -> None:
-        warden: Warden | NotWarm
+    def _start(self, line: bytes) -> None:
+        request = from_data(Request, json.loads(line))
+        how: dict[str, str | int]
         try:
             warden = self.zygotes.warden(request)
+            how = warden.words()
         except NotWarm as reason:
-            warden = reason
-        reader, writer = os.pipe2(os.O_CLOEXEC)
+            warden, how = None, {"cold_because": str(reason)}
+        one = next((one for one in self.supervisors.values() if not one.folder), None) or self._forked()
+        limits = request.limits
+        one.cases += 1
+        one.folder, one.warden, one.partial = request.folder, warden, b""
+        one.longest_s = (limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
+                         + request.hold_s + request.debug_s)
+        one.until = time.monotonic() + one.longest_s
+        with contextlib.suppress(BrokenPipeError):      # it is dead: the end of its answers says so
+            _write_all(one.asks, json.dumps(how).encode() + b"\n" + line + b"\n")
+
+    def _forked(self) -> Supervisor:
+        asked, asks = os.pipe2(os.O_CLOEXEC)
+        hears, answers = os.pipe2(os.O_CLOEXEC)
         host = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _be_supervisor(request, warden, writer, host, self.zygotes)
-        os.close(writer)
-        limits = request.limits
-        longest_s = (limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
-                     + request.hold_s + request.debug_s)
-        held = warden if isinstance(warden, Warden) else None
-        one = Supervisor(pid, reader, request.folder, time.monotonic() + longest_s, longest_s, held)
-        self.supervisors[reader] = one
-        self.selector.register(reader, selectors.EVENT_READ)
+            os.close(asks)      # or it would hold its own input open, and
+            os.close(hears)     # write answers to nobody
+            _be_supervisor(asked, answers, host, self)
+        os.close(asked)
+        os.close(answers)
+        one = self.supervisors[hears] = Supervisor(pid, asks, hears)
+        self.selector.register(hears, selectors.EVENT_READ)
+        return one
 
     def _hear(self, one: Supervisor) -> None:
-        data = os.read(one.reader, 1 << 20)
+        data = os.read(one.hears, 1 << 20)
         *lines, one.partial = (one.partial + data).split(b"\n")
         for line in lines:
             if line in (b"idle", b"busy") or line.startswith(HELD):
@@ -130,17 +156,25 @@ class Host:
 
     def _finish(self, one: Supervisor, line: bytes) -> None:
         """Its tree is over before the answer goes out: whoever hears it may start the next."""
-        del self.supervisors[one.reader]
-        self.selector.unregister(one.reader)
-        os.close(one.reader)
-        _end(one.pid)
-        if one.warden is not None:
-            self.zygotes.give_back(one.warden, in_order=not line.startswith(BROKEN))
+        in_order, folder, warden = not line.startswith(BROKEN), one.folder, one.warden
+        one.folder, one.warden = "", None
+        if not in_order or one.cases >= MOST_CASES:
+            self._dismiss(one)
+        if warden is not None:
+            self.zygotes.give_back(warden, in_order=in_order)
         ending.end_all_below(self.zygotes.pids() | {other.pid for other in self.supervisors.values()})
-        _answer(one.folder, line)
+        if folder:      # else it died while it had no case
+            _answer(folder, line)
+
+    def _dismiss(self, one: Supervisor) -> None:
+        del self.supervisors[one.hears]
+        self.selector.unregister(one.hears)
+        one.close_channels()
+        _end(one.pid)
 
     def close(self) -> None:
         for one in self.supervisors.values():
+            one.close_channels()        # nobody listens to an answer any more
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one.pid, signal.SIGTERM)
         for one in self.supervisors.values():
@@ -162,22 +196,32 @@ def _write_all(fd: int, data: bytes) -> None:
 BROKEN = b'{"harness": '
 
 
+def _json(seen: Observation) -> bytes:
+    return json.dumps(to_data(seen)).encode()
+
+
 def _broken(why: str) -> bytes:
     return BROKEN + json.dumps(why).encode() + b"}"
 
 
-def _be_supervisor(request: Request, warden: Warden | NotWarm, writer: int, host: int, zygotes: Zygotes) -> None:
-    """The forked child: supervise, answer, leave. SIGTERM ends the tree on the way out: from the host, or from the kernel
-    when the host is gone. Nothing may leave it by an exception: the host's own end would run a second time, in here.
+def _be_supervisor(asked: int, answers: int, host_pid: int, host: Host) -> None:
+    """The forked child: supervise, answer, wait for the next. SIGTERM ends the tree on the way out: from the host, or from
+    the kernel when the host is gone. Nothing may leave it by an exception: the host's own end would run a second time, in
+    here.
     """
     try:
         try:
             signal.signal(signal.SIGTERM, _leave)
-            ending.die_with_parent(host, signal.SIGTERM)
-            zygotes.keep_only(warden if isinstance(warden, Warden) else None)
-            os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
+            ending.die_with_parent(host_pid, signal.SIGTERM)
+            host.selector.close()
+            host.zygotes.close_channels()
+            for other in host.supervisors.values():
+                other.close_channels()
+            nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            os.dup2(nothing, 0)
+            os.close(nothing)
             os.dup2(2, 1)
-            _write_all(writer, _observed(request, warden, writer) + b"\n")
+            _serve(asked, answers)
         except OSError:
             pass                # the host is gone: nobody to answer
         finally:
@@ -186,15 +230,31 @@ def _be_supervisor(request: Request, warden: Warden | NotWarm, writer: int, host
         os._exit(0)     # wherever it was told to leave: the tree was ended on the way here, what lies above is the host's
 
 
-def _observed(request: Request, warden: Warden | NotWarm, writer: int) -> bytes:
+def _serve(asked: int, answers: int) -> None:
+    """One case after the other, until there is no more to come, or something is left of one that cannot be ended."""
+    with open(asked, "rb") as lines:
+        while (how := lines.readline()) and (line := lines.readline()):
+            answer = _observed(from_data(Request, json.loads(line)), json.loads(how), answers)
+            signal.signal(signal.SIGTERM, _leave)       # the end of a run does not want to be interrupted
+            clean = next(tree.children(os.getpid()), None) is None
+            _write_all(answers, answer + b"\n")
+            if not clean:
+                return
+
+
+def _observed(request: Request, how: dict[str, Any], answers: int) -> bytes:
+    """``how``: the words of its warden, or why it has none."""
     def tell_idle(idle: bool) -> None:
-        _write_all(writer, b"idle\n" if idle else b"busy\n")
+        _write_all(answers, b"idle\n" if idle else b"busy\n")
 
     def tell_held(seen: Observation) -> None:
-        _write_all(writer, HELD + json.dumps(to_data(seen)).encode() + b"\n")
+        _write_all(answers, HELD + _json(seen) + b"\n")
 
     try:
-        return json.dumps(to_data(supervise(request, warden, tell_idle, tell_held))).encode()
+        if "cold_because" in how:
+            return _json(supervise(request, NotWarm(how["cold_because"]), tell_idle, tell_held))
+        with Warden(**how) as warden:
+            return _json(supervise(request, warden, tell_idle, tell_held))
     except CannotStart as error:
         return _broken(str(error))
     except WardenGone as error:

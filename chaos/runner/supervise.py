@@ -155,9 +155,9 @@ class Run:
     def _launched(self, warden: Warden | NotWarm, writer: int) -> Launch:
         if isinstance(warden, Warden):
             self.started_as = "warm"
-            self.output.add(warden.zygote.preface)
+            self.output.add(warden.preface)
             warm = Warm(self.folder, writer, warden)
-            self._begin(warm.above, frozenset({warm.above, warden.zygote.process.pid, self.asker_pid} - {0}))
+            self._begin(warm.above, frozenset({warm.above, warden.zygote_pid, self.asker_pid} - {0}))
             warm.go()
             return warm
         self.started_as = f"cold: {warden}" if str(warden) else "cold"

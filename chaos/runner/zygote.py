@@ -52,7 +52,7 @@ class Zygote:
                         encoding="utf-8", errors="surrogateescape")
         self.early: frozenset[str] = frozenset()
         self.preface = b""
-        self.free: list[Warden] = []
+        self.free: list[Kept] = []
         self.busy = 0
         asked, self._control = os.pipe2(os.O_CLOEXEC)
         self._answers, answered = os.pipe2(os.O_CLOEXEC)
@@ -102,17 +102,17 @@ class Zygote:
             printed += os.read(self._output, 1 << 20)
         return [line.split("\t") for line in told.decode("utf-8", "replace").splitlines()], printed
 
-    def free_warden(self, folder: Path) -> Warden:
+    def free_warden(self, folder: Path) -> Kept:
         """One that holds no case: one that is left over, or a new one, whose channels are made in ``folder``."""
         if self.free:
             return self.free.pop()
-        warden = Warden(self, folder)
+        kept = Kept(self, folder)
         try:
             os.write(self._control, os.fsencode(str(folder)) + b"\n")
         except BrokenPipeError:
-            warden.close()
+            kept.close()
             raise NotWarm("the process to fork from is gone") from None
-        return warden
+        return kept
 
     def close(self) -> None:
         for warden in self.free:
@@ -127,11 +127,9 @@ class Zygote:
             os.close(fd)
 
 
-class Warden:
-    """A process that forks one case after the other and is the sub-reaper of what is below it: its channels.
-
-    Made by the host, used by the supervisor of a case, which has them from its fork.
-    """
+class Kept:
+    """A warden as the host has it: its channels are made, and held open from one case to the next. When nobody holds them
+    any more, it ends what is below it, and goes."""
 
     def __init__(self, zygote: Zygote, folder: Path) -> None:
         self.zygote = zygote
@@ -139,9 +137,39 @@ class Warden:
         folder.mkdir()
         for name in ("ask", "told"):
             os.mkfifo(folder / name, 0o600)
-        self._ask = os.open(folder / "ask", os.O_RDWR | os.O_CLOEXEC)
-        self._told = os.open(folder / "told", os.O_RDWR | os.O_CLOEXEC)
+        self._channels = [os.open(folder / name, os.O_RDWR | os.O_CLOEXEC) for name in ("ask", "told")]
+
+    def words(self) -> dict[str, str | int]:
+        """What `Warden` needs, as data for another process."""
+        return {"folder": str(self._folder), "zygote_pid": self.zygote.process.pid,
+                "preface": self.zygote.preface.decode("latin-1")}
+
+    def close(self) -> None:
+        self.close_channels()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def close_channels(self) -> None:
+        for fd in self._channels:
+            os.close(fd)
+
+
+class Warden:
+    """A process that forks one case after the other and is the sub-reaper of what is below it, as the supervisor of a case
+    has it. ``preface``: what the imports printed. Use with ``with``."""
+
+    def __init__(self, folder: str, zygote_pid: int, preface: str) -> None:
+        self.zygote_pid = zygote_pid
+        self.preface = preface.encode("latin-1")
+        self._ask = os.open(folder + "/ask", os.O_WRONLY | os.O_CLOEXEC)
+        self._told = os.open(folder + "/told", os.O_RDONLY | os.O_CLOEXEC)
         self._partial = b""
+
+    def __enter__(self) -> Warden:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        os.close(self._ask)
+        os.close(self._told)
 
     def asked(self, text: str, within_s: float = ANSWER_WITHIN_S) -> str:
         """Its answer to one request (see inside/_chaos_zygote.py). Raises `WardenGone`."""
@@ -154,53 +182,42 @@ class Warden:
         line, _, self._partial = self._partial.partition(b"\n")
         return line.decode()
 
-    def close(self) -> None:
-        """It ends what is below it, and goes."""
-        self.close_channels()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def close_channels(self) -> None:
-        os.close(self._ask)
-        os.close(self._told)
-
-
 class Zygotes:
     """Those of one host: made when a case asks for one, the least recently used is given up."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Zygote | str] = {}
-        self._wardens: set[Warden] = set()
+        self._wardens: set[Kept] = set()
         self._count = 0
 
     def pids(self) -> frozenset[int]:
         return frozenset(one.process.pid for one in self._kept.values() if isinstance(one, Zygote))
 
-    def warden(self, request: Request) -> Warden:
+    def warden(self, request: Request) -> Kept:
         """A process that forks the case. Raises `NotWarm` with the reason if there is none."""
         zygote = self._fitting(request)
         self._count += 1
-        warden = zygote.free_warden(Path(os.path.dirname(request.folder), f"warden-{self._count}"))
-        self._wardens.add(warden)
+        kept = zygote.free_warden(Path(os.path.dirname(request.folder), f"warden-{self._count}"))
+        self._wardens.add(kept)
         zygote.busy += 1
-        return warden
+        return kept
 
-    def keep_only(self, warden: Warden | None) -> None:
-        """In a forked supervisor: the channels to all others belong to the host alone, or nobody would see it end."""
-        for one in self._wardens:
-            if one is not warden:
-                one.close_channels()
+    def close_channels(self) -> None:
+        """In a forked supervisor: they belong to the host alone, or nobody would see it end."""
+        for kept in self._wardens:
+            kept.close_channels()
         for zygote in self._kept.values():
             if isinstance(zygote, Zygote):
                 zygote.close_channels()
 
-    def give_back(self, warden: Warden, *, in_order: bool) -> None:
+    def give_back(self, kept: Kept, *, in_order: bool) -> None:
         """Its case is over; ``in_order``: it can have another one."""
-        warden.zygote.busy -= 1
-        if in_order and warden.zygote in self._kept.values():
-            warden.zygote.free.append(warden)
+        kept.zygote.busy -= 1
+        if in_order and kept.zygote in self._kept.values():
+            kept.zygote.free.append(kept)
         else:
-            self._wardens.discard(warden)
-            warden.close()
+            self._wardens.discard(kept)
+            kept.close()
 
     def _fitting(self, request: Request) -> Zygote:
         if not request.ahead:

@@ -46,6 +46,23 @@ def test_two_jobs_give_the_same_facts_as_one(stage: Stage) -> None:
     assert len(facts[0]) == len(requests)
 
 
+def test_one_supervisor_runs_case_after_case_and_nothing_stays_with_it(stage: Stage) -> None:
+    def looked_at() -> tuple[list[int], set[str]]:
+        assert pool.host is not None
+        found = below(pool.host.process.pid)
+        return found, {os.readlink(f"/proc/{found[0]}/fd/{name}") for name in os.listdir(f"/proc/{found[0]}/fd")}
+
+    requests = [stage.request(f"{how}\nsys.exit({number})", limits=LONG)
+                for number, how in enumerate(["pass", "os.fork()", "os.setsid", "os.pipe()", "os.umask(0)"])]
+    with Pool() as pool:
+        first = pool.run_one(requests[0])
+        before = looked_at()
+        seen = [pool.run_one(request) for request in requests]
+        assert looked_at() == before
+    assert first.ending == Exited(0)
+    assert [one.ending for one in seen] == [Exited(number) for number in range(len(requests))]
+
+
 def test_every_request_is_told_once_as_started_and_once_as_finished(stage: Stage) -> None:
     requests = _some(stage)
     with Pool(2) as pool:
