@@ -116,7 +116,7 @@ def _heading(command: str, judged: Judged, versions: Sequence[tuple[str, str]]) 
     yield from _said(f"{', '.join(f'{name} {version}' for name, version in versions)}: {ended(seen.ending, seen.elapsed_s)}")
     yield from (_clipped(one_line(f"{broken.promise}: {broken.because}")) for broken in verdict.broken[:2])
     yield f'{format_case(case)}"""'
-    yield "import builtins, contextlib, functools, os, sys"
+    yield "import builtins, contextlib, functools, importlib, os, sys"
 
 
 def _said(text: str, indent: str = "") -> list[str]:
@@ -485,6 +485,7 @@ def _checks(request: Request, judged: Judged) -> Iterator[tuple[str, str]]:
 def _entry(judged: Judged) -> Iterator[str]:
     if any(not _is_at_once(fault) for fault in judged.case.faults):
         yield "if WORK:"
-        yield "    builtins.__import__ = importing"
+        yield ("    builtins.__import__, importlib.import_module = importing, "
+               "functools.partial(importing, real=importlib.import_module)")
     yield 'if __name__ == "__main__":          # and not in a process that multiprocessing has spawned'
     yield "    sys.exit(launch() if WORK else show())"
