@@ -62,8 +62,13 @@ COMMANDS: dict[str, dict[str, Run | Elsewhere]] = {
     },
     "benchmarks/README.md": {
         "python benchmarks/run.py": Run(
-            "PYTHONPATH=benchmarks python -c 'import run; run.RUNS = 1; run.REPEATS = 10; run.main()'", 0,
+            "PYTHONPATH=benchmarks python -c 'import run; run.PARTS = run.PARTS[-1:]; run.main()'", 0, "the proxy costs"),
+        "python benchmarks/starts.py": Run(
+            "PYTHONPATH=benchmarks python -c 'import starts; starts.RUNS = 1; starts.REPEATS = 10; starts.main()'", 0,
             "report.json, a case"),
+        "python benchmarks/warm.py": Run("python benchmarks/warm.py --runs 1", 0, "threading: cold to warm"),
+        "python benchmarks/jobs.py": Run(
+            "python benchmarks/jobs.py --turns 1 --only '*/eventlet/w1/service.start*=raise*'", 0, "| speed-up |"),
         "python benchmarks/proxy.py": Run("", 0, "the proxy costs"),
         "python benchmarks/hang_proof.py --runs 1340 --burners 2": Run(
             "python benchmarks/hang_proof.py --runs 8 --jobs 2", 0, ""),
