@@ -99,8 +99,8 @@ class Run:
         self.outside = Outside(request.case.faults, request.traces, self.facts, self.folder.trace)
         self.signs: Signs | None = None
         self.listens: tuple[str, ...] = ()
-        self.proven_s = -1.0
-        """When the tree was first seen to be unable to go on; the missing signs are asked for once more after that."""
+        self.held: tuple[Proof, float, tuple[object, ...]] | None = None
+        """A proof, when it was found, and what had happened by then; the missing signs are asked for once more after that."""
         self.asker_pid = 0
         self.tell_idle = tell_idle
         self.idle = False
@@ -312,26 +312,35 @@ class Run:
             return False
         roles = {**dict.fromkeys((one.pid for one in facts.alive), ""),
                  **{pid: role for pid, role in facts.roles.items() if facts.is_alive(pid)}}
-        proof = self.prover.look(roles, owed, self._limit_s())
+        proof = self._held_proof() or self.prover.look(roles, owed, self._limit_s())
         if proof is None:
             return False
         self._drain()
         self.look()
         self.look_at_root()
-        if not self._signs_are_missing_still():
+        if not self._signs_are_missing_still(proof):
             return False
         if facts.ending is not None or (facts.stop_sent_s is None and self.serving.serves(self.now())):
             return False
         self.proof = proof
         return True
 
-    def _signs_are_missing_still(self) -> bool:
+    def _held_proof(self) -> Proof | None:
+        """The one that waits for the missing signs to be asked for once more, if nothing has happened since."""
+        return self.held[0] if self.held and self.held[2] == self._happened() else None
+
+    def _happened(self) -> tuple[object, ...]:
+        facts = self.facts
+        return len(facts.hits), len(facts.milestones), facts.written_s, frozenset(one.pid for one in facts.alive)
+
+    def _signs_are_missing_still(self, proof: Proof) -> bool:
         """Whether what is missing was asked for once more since the tree stands still: an answer may be old."""
         if self.signs is None or not self.facts.signs or self.facts.announced_s is not None or self.facts.told_to_stop:
             return True
-        if self.proven_s < 0 or self.facts.last_change_s > self.proven_s:
-            self.proven_s = self.now()
-        return self.signs.was_asked_since(self.proven_s)
+        if self._held_proof() is None:
+            self.held = (proof, self.now(), self._happened())
+        assert self.held is not None
+        return self.signs.was_asked_since(self.held[1])
 
     def _probe(self) -> None:
         """Ask each process that started its service for a real RPC call, again until it answers.
