@@ -45,6 +45,7 @@ from chaos.outcomes import (
     unnamed_cause,
     was_ready_when_told,
 )
+from chaos.readiness import wanted
 
 Promise = Callable[[Case, Observation], Broken | None]
 
@@ -295,8 +296,14 @@ def _waited_in_silence(seen: Observation) -> Broken | None:
 
 
 def _serves(seen: Observation) -> bool:
-    """Also by all signs that were asked for, though perhaps not at full strength: that is a promise of its own."""
-    return seen.served_s is not None or serves_unannounced(seen) or shows_all_signs(seen)
+    """Also by what it shows, though perhaps not at full strength: that is a promise of its own."""
+    return seen.served_s is not None or serves_unannounced(seen) or _shows_itself(seen)
+
+
+def _shows_itself(seen: Observation) -> bool:
+    """Alive, and all signs that were asked for are there, one of them more than READY=1: its word alone is what is judged."""
+    return (isinstance(seen.ending, StillRunning) and shows_all_signs(seen)
+            and any(wanted(sign.text).kind != "notify" for sign in seen.signs))
 
 
 def _missing_for_success(case: Case, seen: Observation) -> str:
@@ -306,7 +313,7 @@ def _missing_for_success(case: Case, seen: Observation) -> str:
 
 
 def _was_true(case: Case, seen: Observation, ready_s: float) -> bool:
-    if shows_all_signs(seen) or (was_ready_when_told(case, seen) and not isinstance(seen.ending, StillRunning)):
+    if _shows_itself(seen) or (was_ready_when_told(case, seen) and not isinstance(seen.ending, StillRunning)):
         return True
     started = {m.pid for m in seen.milestones if m.name in ("service started", "started") and m.at_s <= ready_s}
     broke = [f for f in seen.fired if (fault := fault_of(case, f)) and breaks(fault)]

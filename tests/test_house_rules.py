@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "codec": {"model"},
     "discover": {"calls", "model"},
     "outcomes": {"errorlines", "model"},
-    "promises": {"model", "outcomes"},
+    "promises": {"model", "outcomes", "readiness"},
     "judge": {"caseid", "model", "outcomes", "promises"},
     "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},

@@ -54,6 +54,13 @@ def test_one_that_shows_all_signs_and_lacks_a_thread_is_not_at_full_strength_and
     assert _broken(seen, THREAD) == ["full-strength"]
 
 
+@pytest.mark.parametrize("ending", [Exited(1), StillRunning(10.0)])
+def test_ready_1_shows_nothing_but_itself(ending: Exited | StillRunning) -> None:
+    said = _seen(signs=(Sign("notify", 0.3),), ready_s=0.3, ending=ending, standing=Peak(1, 1),
+                 output=f"error: {FIRED.token}", expected=replace(PLAIN, notifies=True))
+    assert "ready-means-ready" in _broken(said, THREAD)
+
+
 @pytest.mark.parametrize(("signs", "outcome"), [((THERE,), Outcome.STARTED), ((THERE, MISSING), Outcome.FALSE_SUCCESS)])
 def test_an_exit_with_0_after_a_stop_is_truthful_once_it_had_shown_that_it_is_ready(
         signs: tuple[Sign, ...], outcome: Outcome) -> None:
