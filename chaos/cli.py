@@ -279,9 +279,10 @@ def _interrupted_already(number: int, frame: FrameType | None) -> None:
 
 
 def _open_standard_streams() -> None:
-    """Of a caller that closed some (``>&-``): the next file that is opened would get the number, and our output."""
+    """Of a caller that closed some (``>&-``): the next file that is opened, here or in a child, would get the
+    number, and our output."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
+        os.set_inheritable(fd, True)
     os.close(fd)
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)
