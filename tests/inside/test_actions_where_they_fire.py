@@ -65,7 +65,7 @@ def test_raise_raises_the_named_class_with_its_errno_and_the_token_in_its_messag
     lab.arm(a_fault("raise", "ConnectionRefusedError", "ECONNREFUSED"))
     said = lab.run(script)
     assert f"raised ConnectionRefusedError|111|[Errno 111] injected [{TOKEN}]" in said
-    assert lab.records("fired")[0].fields == ("0", "spot.reach", "1", "raise", TOKEN)
+    assert lab.records("fired")[0].fields == ("0", "spot.reach", "1", "raise", TOKEN, "spot:reach")
 
 
 @EVERYWHERE
