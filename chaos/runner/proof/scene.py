@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from chaos.runner.proof import procfs
 from chaos.runner.proof.decide import Scene
@@ -27,6 +28,7 @@ class Camera:
         self.above = above
         self.ours = ours
         self.before: Alarms = procfs.alarms()
+        self.stood: tuple[Mapping[int, int], frozenset[tuple[str, float]]] | None = None
         self.at_s = procfs.now()
         self.last: dict[int, int] = {}
         self.calls: dict[int, tuple[str, float]] = {}
@@ -112,7 +114,7 @@ class Camera:
         resting = [pid for pid, member in opening.items()
                    if not member.dead and all(_rests(task.state, task.syscall) for task in member.tasks)]
         stood = {pid: stand(opening[pid], world, self.since) for pid in resting}
-        alarms = self._alarms(resting)
+        armed = procfs.alarms()
         closing = procfs.tree(self.above, self.ours, first=False)
         if set(opening) != set(closing):
             return None
@@ -121,7 +123,19 @@ class Camera:
         standings = tuple(standing for pid in still for standing in stood[pid][0])
         sources = tuple(source for pid in still for source in stood[pid][1])
         waiters = frozenset(tid for pid in still for tid in locks[pid])
-        return Scene(at_s, opening, still, standings, sources + alarms, waiters)
+        scene = Scene(at_s, opening, still, standings, sources, waiters)
+        self._know_strangers(scene, armed)
+        return replace(scene, sources=sources + self._alarms(resting, armed))
+
+    def _know_strangers(self, scene: Scene, armed: Alarms) -> None:
+        """Who has not run has armed nothing: what came between two snapshots of one stillness is an alarm of others."""
+        if armed is None or self.before is None or scene.still != scene.living:
+            self.stood = None
+            return
+        here = counters(scene)
+        if self.stood is not None and self.stood[0] == here:
+            self.before |= armed - self.stood[1]
+        self.stood = here, armed
 
     def everybody(self) -> tuple[list[Standing], list[Source]]:
         """Where every thread stands, one after the other: no proof can be drawn from this."""
@@ -135,11 +149,11 @@ class Camera:
                 threads, of_process = stand(member, world, self.since)
                 standings += threads
                 sources += of_process
-        return standings, [*sources, *self._alarms(pid for pid, member in members.items() if not member.dead)]
+        alive = [pid for pid, member in members.items() if not member.dead]
+        return standings, [*sources, *self._alarms(alive, procfs.alarms())]
 
-    def _alarms(self, pids: Iterable[int]) -> tuple[Source, ...]:
+    def _alarms(self, pids: Iterable[int], armed: Alarms) -> tuple[Source, ...]:
         """SIGALRM under way to any of ``pids``. The kernel does not tell whose an alarm is: a new one may be each's."""
-        armed = procfs.alarms()
         if armed is None or self.before is None:
             return tuple(Source(Waker.ALARM, pid, pid, "an alarm, if it has one") for pid in pids)
         new = sorted(at_s for _, at_s in armed - self.before)
