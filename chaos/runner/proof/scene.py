@@ -22,13 +22,15 @@ Alarms = frozenset[tuple[str, float]] | None
 
 
 class Camera:
-    """Looks at the tree below ``above``, without the processes ``ours``. ``before``: alarms that were armed before that."""
+    """Looks at the tree below ``above``, without the processes ``ours``."""
 
     def __init__(self, above: int, ours: frozenset[int]) -> None:
         self.above = above
         self.ours = ours
-        self.before: Alarms = procfs.alarms()
-        self.stood: tuple[Mapping[int, int], frozenset[tuple[str, float]]] | None = None
+        self.foreign: Alarms = procfs.alarms()
+        """Alarms that are not of the tree: they were there before it, or came while it rested. None: it cannot be told."""
+        self.rested: tuple[Mapping[int, int], frozenset[tuple[str, float]]] | None = None
+        """The counters of the last snapshot, if all of the tree stood still in it, and what alarms there were."""
         self.at_s = procfs.now()
         self.last: dict[int, int] = {}
         self.calls: dict[int, tuple[str, float]] = {}
@@ -129,13 +131,13 @@ class Camera:
 
     def _know_strangers(self, scene: Scene, armed: Alarms) -> None:
         """Who has not run has armed nothing: what came between two snapshots of one stillness is an alarm of others."""
-        if armed is None or self.before is None or scene.still != scene.living:
-            self.stood = None
+        if armed is None or self.foreign is None or scene.still != scene.living:
+            self.rested = None
             return
-        here = counters(scene)
-        if self.stood is not None and self.stood[0] == here:
-            self.before |= armed - self.stood[1]
-        self.stood = here, armed
+        switches = counters(scene)
+        if self.rested is not None and self.rested[0] == switches:
+            self.foreign |= armed - self.rested[1]
+        self.rested = switches, armed
 
     def everybody(self) -> tuple[list[Standing], list[Source]]:
         """Where every thread stands, one after the other: no proof can be drawn from this."""
@@ -154,9 +156,9 @@ class Camera:
 
     def _alarms(self, pids: Iterable[int], armed: Alarms) -> tuple[Source, ...]:
         """SIGALRM under way to any of ``pids``. The kernel does not tell whose an alarm is: a new one may be each's."""
-        if armed is None or self.before is None:
+        if armed is None or self.foreign is None:
             return tuple(Source(Waker.ALARM, pid, pid, "an alarm, if it has one") for pid in pids)
-        new = sorted(at_s for _, at_s in armed - self.before)
+        new = sorted(at_s for _, at_s in armed - self.foreign)
         return tuple(Source(Waker.ALARM, pid, pid, "an alarm that may be its own", new[0]) for pid in pids if new)
 
 

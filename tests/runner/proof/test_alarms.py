@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import pytest
 
@@ -41,61 +41,46 @@ def running(script: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+@contextmanager
+def stranger(camera: Camera) -> Iterator[None]:
+    """A process with an alarm, which is no part of the tree."""
+    with running(ALARM) as process:
+        camera.ours |= {process.pid}
+        yield
+
+
 def _hear(process: subprocess.Popen[bytes]) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"\n"
 
 
-class Watched:
-    """The tree below ``above`` alone; other children of this process are strangers."""
-
-    def __init__(self, above: subprocess.Popen[bytes], deadline: Deadline) -> None:
-        self.above = above
-        self.camera = Camera(above.pid, frozenset())
-        self.deadline = deadline
-
-    def suspects(self) -> list[Source]:
-        """The alarms that may be its own, in a snapshot in which it rests."""
-        while True:
-            scene = self.camera.take()
-            if scene is not None and scene.living and scene.still == scene.living:
-                return [source for source in scene.sources if source.waker is Waker.ALARM]
-            self.deadline.left_s("a snapshot in which it rests")
-            time.sleep(0.002)
-
-
-@contextmanager
-def a_tree(script: str, deadline: Deadline) -> Iterator[tuple[Watched, int]]:
-    """A parent that only waits for its child, which runs ``script``; with the pid of the child."""
-    parent = ("import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', sys.argv[1]]);"
-              "sys.stderr.write(f'{child.pid}\\n'); sys.stderr.flush(); child.wait()")
-    with subprocess.Popen([sys.executable, "-c", parent, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as above:
-        assert above.stderr is not None
-        child = int(above.stderr.readline())
-        try:
-            _hear(above)
-            yield Watched(above, deadline), child
-        finally:
-            with ExitStack() as both:
-                both.callback(above.kill)
-                both.callback(os.kill, child, signal.SIGKILL)
+def suspects(camera: Camera, deadline: Deadline) -> list[Source]:
+    """The alarms that may be the tree's own, in a snapshot in which it rests."""
+    while True:
+        scene = camera.take()
+        if scene is not None and scene.living and scene.still == scene.living:
+            return [source for source in scene.sources if source.waker is Waker.ALARM]
+        deadline.left_s("a snapshot in which it rests")
+        time.sleep(0.002)
 
 
 def test_an_alarm_that_came_while_the_tree_rested_is_of_others(deadline: Deadline) -> None:
-    with a_tree(RESTS, deadline) as (watched, _):
-        with running(ALARM):
-            assert watched.suspects(), "armed after the watch began: it may be anybody's"
-        while watched.suspects():       # another test of this machine may have had one in that moment, too
+    camera = Camera(os.getpid(), frozenset())
+    with running(RESTS):
+        with stranger(camera):
+            assert suspects(camera, deadline), "armed after the watch began: it may be anybody's"
+        while suspects(camera, deadline):   # another test of this machine may have had one in that moment, too
             deadline.left_s("the end of what was armed before it rested")
             time.sleep(0.02)
-        with running(ALARM):
-            assert not watched.suspects()
+        with stranger(camera):
+            assert not suspects(camera, deadline)
 
 
 def test_an_alarm_of_one_that_ran_meanwhile_may_be_its_own(deadline: Deadline) -> None:
-    with a_tree(ARMS_WHEN_TOLD, deadline) as (watched, child):
-        watched.suspects()
-        os.kill(child, signal.SIGUSR1)
-        _hear(watched.above)
-        assert watched.suspects()
-        assert watched.suspects(), "however often it is looked at"
+    camera = Camera(os.getpid(), frozenset())
+    with running(ARMS_WHEN_TOLD) as process:
+        suspects(camera, deadline)
+        process.send_signal(signal.SIGUSR1)
+        _hear(process)
+        assert suspects(camera, deadline)
+        assert suspects(camera, deadline), "however often it is looked at"
