@@ -29,6 +29,20 @@ def die_with_parent(parent_pid: int, number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
 
 
+def leave_undisturbed() -> None:
+    """SIGTERM waits from now on: whoever was told to leave does so, however often it is told.
+
+    Held back, not ignored: Python complains, on the standard error that is the caller's, of a signal that arrives while
+    SIG_IGN is being set ("ignored due to race condition").
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def leave_when_told() -> None:
+    """SIGTERM counts again, also one that came meanwhile."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def end_all_below(spared: Container[int] = ()) -> None:
     """Kill and reap all that is below this process but ``spared`` and what is below those.
 

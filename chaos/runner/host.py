@@ -225,7 +225,7 @@ def _be_supervisor(asked: int, answers: int, host_pid: int, host: Host) -> None:
         except OSError:
             pass                # the host is gone: nobody to answer
         finally:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            ending.leave_undisturbed()
     finally:
         os._exit(0)     # wherever it was told to leave: the tree was ended on the way here, what lies above is the host's
 
@@ -235,7 +235,7 @@ def _serve(asked: int, answers: int) -> None:
     with open(asked, "rb") as lines:
         while (how := lines.readline()) and (line := lines.readline()):
             answer = _observed(from_data(Request, json.loads(line)), json.loads(how), answers)
-            signal.signal(signal.SIGTERM, _leave)       # the end of a run does not want to be interrupted
+            ending.leave_when_told()        # the end of a run did not want to be interrupted
             clean = next(tree.children(os.getpid()), None) is None
             _write_all(answers, answer + b"\n")
             if not clean:
@@ -268,7 +268,7 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ending.leave_undisturbed()
     raise SystemExit(1)
 
 

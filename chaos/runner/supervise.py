@@ -18,7 +18,7 @@ from types import TracebackType
 from chaos.model import Expectation, Holding, Notice, Observation, Process, Proof, SentSignal, StillRunning
 from chaos.runner import held, stacks, tree, wire
 from chaos.runner.debugged import Debugged
-from chaos.runner.ending import become_subreaper
+from chaos.runner.ending import become_subreaper, leave_undisturbed
 from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
 from chaos.runner.launch import CannotStart, Cold, Launch, Traced, Warm
@@ -426,7 +426,7 @@ class Run:
 
     def end_everything(self) -> None:
         """Kill and reap all of the tree, whatever happened. Bounded: what cannot be killed is told."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)   # the host's or the kernel's word to leave: that is being done
+        leave_undisturbed()     # the host's or the kernel's word to leave: that is being done
         if self.launch is not None:
             self.launch.end()
 

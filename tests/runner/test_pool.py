@@ -119,6 +119,35 @@ def test_a_host_that_was_killed_while_idle_is_replaced(stage: Stage) -> None:
         assert pool.run_one(stage.request("sys.exit(4)", limits=LONG)).ending == Exited(4)
 
 
+TOLD_AGAIN_AND_AGAIN = """
+import os, re, signal
+from chaos.runner.host import Host, _be_supervisor
+host, me = Host(), os.getpid()
+for _ in range(150):
+    asked, asks = os.pipe()
+    hears, answers = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _be_supervisor(asked, answers, me, host)
+    def takes_it():
+        with open(f"/proc/{pid}/status") as status:
+            return int(re.search("SigCgt:\\s*(\\w+)", status.read())[1], 16) >> (signal.SIGTERM - 1) & 1
+    while not takes_it():
+        pass
+    while not os.waitpid(pid, os.WNOHANG)[0]:
+        os.kill(pid, signal.SIGTERM)
+    for fd in (asked, asks, hears, answers):
+        os.close(fd)
+print("all left")
+"""
+
+
+def test_a_supervisor_that_is_told_to_leave_again_and_again_leaves_without_a_word(deadline: Deadline) -> None:
+    done = subprocess.run([sys.executable, "-c", TOLD_AGAIN_AND_AGAIN], stdin=subprocess.PIPE, capture_output=True, text=True,
+                          timeout=deadline.left_s("all supervisors"))
+    assert (done.stdout, done.stderr) == ("all left\n", "")
+
+
 def _whole_tree(pool: Pool, deadline: Deadline) -> list[int]:
     """The host, the supervisor and the launcher of a pool, once the launcher runs."""
     assert pool.host is not None
