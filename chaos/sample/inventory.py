@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from faker import Faker
 
 ZONES = ("north", "south", "west")
+PROVIDERS = ("faker.providers.internet", "faker.providers.misc")
+"""Those that are used here: to build all that Faker has would take longer than the rest of the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Host:
 
 def generate(seed: int, count: int) -> tuple[Host, ...]:
     """Return `count` hosts with distinct names. The same seed, count and Faker release give the same hosts."""
-    fake = Faker("en_US")
+    fake = Faker("en_US", list(PROVIDERS))
     fake.seed_instance(seed)
     return tuple(_host(fake, number) for number in range(count))
 
