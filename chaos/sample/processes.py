@@ -65,7 +65,8 @@ def show_stacks() -> None:
     for suspended in (thing for thing in gc.get_objects() if isinstance(thing, greenlet)):
         if suspended.gr_frame is not None:
             stack = "".join(traceback.format_stack(suspended.gr_frame))
-            os.write(STDERR, f"Greenthread {id(suspended):#x} (most recent call last):\n{stack}".encode())
+            with contextlib.suppress(OSError):  # not os.write: eventlet's waits in the hub, and raises for /dev/null
+                posix.write(STDERR, f"Greenthread {id(suspended):#x} (most recent call last):\n{stack}".encode())
 
 
 def end_after(seconds: float) -> None:

@@ -56,6 +56,7 @@ RESPAWN_EXTRA_S = 6.0
 """cotyledon naps five seconds before it replaces workers that died in quick succession."""
 
 STOP_S = 4.0
+REST_S = 0.01
 LAST_WORDS_S = 0.2
 LOG_S = 1.0
 
@@ -169,7 +170,10 @@ class Watch:
         if hasattr(launcher, "handle_signal"):  # eventlet's launchers install theirs anew in every wait()
             launcher.handle_signal = self._listening(launcher.handle_signal)
             # The one that forks hears a stop, and replaces the dead, only while its loop comes round.
-            self._tell_after_first(launcher, "_wait_child" if hasattr(launcher, "_wait_child") else "handle_signal")
+            forks = hasattr(launcher, "_wait_child")
+            if forks:
+                launcher._wait_child = self._resting_while_it_stops(launcher._wait_child)
+            self._tell_after_first(launcher, "_wait_child" if forks else "handle_signal")
         else:  # cotyledon's has installed them, and starts no worker before it waits
             self._launcher_waits = True
         launcher.stop = self._only_when_told(launcher.stop)
@@ -215,6 +219,18 @@ class Watch:
             return answer
 
         setattr(launcher, name, telling)
+
+    def _resting_while_it_stops(self, wait_child: Callable[[], object]) -> Callable[[], object]:
+        """oslo.service's stop() asks for its workers over and over without a rest: a processor is busy, and no other
+        greenthread of the parent runs, for as long as the slowest worker takes."""
+
+        def resting() -> object:
+            gone = wait_child()
+            if self._stopping and not gone:
+                time.sleep(REST_S)
+            return gone
+
+        return resting
 
     def _only_when_told(self, stop_launcher: Callable[[], None]) -> Callable[[], None]:
         """oslo.service's threading launcher answers an error in its wait() by sending SIGTERM to itself and waiting for
@@ -274,7 +290,8 @@ class Watch:
         """Wait for news. What select returns is not believed: eventlet's may say that a descriptor is ready that was so
         before."""
         pidfds = [worker.pidfd for worker in self._roll.workers if worker.pidfd is not None]
-        left_s = None if self._until is None else max(0.0, min(self._until, self._settled) - time.monotonic())
+        look_at = None if self._until is None else next_look(self._until, self._settled, self._stopping)
+        left_s = None if look_at is None else max(0.0, look_at - time.monotonic())
         select.select([self._inbox.descriptor, *pidfds], [], [], left_s)
 
     def _ends(self) -> tuple[tuple[int, str], ...]:
@@ -391,6 +408,13 @@ class Watch:
             sys.stderr.flush()
         finally:
             os._exit(failure.status)
+
+
+def next_look(until: float, settled: float, stopping: bool) -> float:
+    """Return when, on the monotonic clock, there is something to decide without news. Once it stops, whether all serve
+    is decided no more: a moment that is past would keep the watch, and so a processor, busy for as long as the stop takes.
+    """
+    return until if stopping else min(until, settled)
 
 
 def _stand_aside() -> NoReturn:

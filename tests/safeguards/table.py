@@ -278,7 +278,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "a master that forks is up when its loop has come round",
         "startup.py",
-        '"_wait_child" if hasattr(launcher, "_wait_child") else "handle_signal"',
+        '"_wait_child" if forks else "handle_signal"',
         '"handle_signal"',
         (Check("scheduler/eventlet/w2/process.reap@parent#1=stall", 75, "wait\\(\\) was not reached"),),
     ),
