@@ -29,6 +29,10 @@ MOST_FIRINGS = 200
 """A persistent fault in a loop that polls fires for ever; what it did is known long before."""
 MOST_NOTICES = 1000
 CPU_WINDOW_S = 1.2
+IDLE_S = 0.15
+"""A tree that has used next to no processor for so long waits for something: another case may run meanwhile."""
+NEXT_TO_NOTHING_S = 0.02
+"""In that time, or in a little more; the clock of /proc goes in steps of 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Facts:
         self.alive: tuple[tree.Seen, ...] = ()
         self.cpu: deque[Cpu] = deque()
         self.last_change_s = 0.0
+        self.last_birth_s = 0.0
+        """When the set of its processes changed last."""
         self.written_s = 0.0
         """When it last wrote to its output."""
         self.peak = Peak()
@@ -165,7 +171,7 @@ class Facts:
             self.see(one.pid, one.parent_pid, self.roles.get(one.pid, ""), at_s)
         alive = {one.pid for one in seen}
         if alive != {one.pid for one in self.alive}:
-            self.last_change_s = at_s
+            self.last_change_s = self.last_birth_s = at_s
         for pid, process in self.processes.items():
             if process.gone_s is None and pid not in alive:
                 self.processes[pid] = replace(process, gone_s=at_s)
@@ -218,9 +224,13 @@ class Facts:
         first, last = self.cpu[0], self.cpu[-1]
         return max(0.0, last.used_s - first.used_s) / (last.at_s - first.at_s) if last.at_s > first.at_s else 0.0
 
-    def idle_for(self, now_s: float) -> float:
-        """How long no process was born or gone, and none used as much of a processor as its clock shows (10 ms)."""
-        return now_s - self.last_change_s
+    def is_idle(self, now_s: float) -> bool:
+        """Whether for `IDLE_S` no process was born or gone, and all together used next to nothing of a processor. Next to:
+        a parent that asks for its workers a hundred times a second waits too."""
+        if now_s - self.last_birth_s <= IDLE_S or not self.cpu:
+            return False
+        before = next((one for one in reversed(self.cpu) if one.at_s <= now_s - IDLE_S), None)
+        return before is not None and self.cpu[-1].used_s - before.used_s <= NEXT_TO_NOTHING_S
 
     @property
     def alive_workers(self) -> int:

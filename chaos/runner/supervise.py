@@ -46,8 +46,6 @@ TOGETHER_S = 0.003
 LEARN_WITHIN_S = 1.0
 SAME_DEATHS = 8
 """So many workers in a row that die the same death before they are ready: it goes on like that."""
-IDLE_S = 0.3
-"""A tree that has used no processor for so long waits for something: another case may run meanwhile."""
 READS_AT_A_TIME = 64
 """A target that writes faster than we read must not keep us from looking at the clock: 4 MiB, then back to the loop."""
 
@@ -231,7 +229,7 @@ class Run:
         if self.prover is not None and self.launch.beside:
             self.prover.camera.ours |= self.launch.beside
         self.belongings.look({one.pid for one in self.facts.alive})
-        idle = self.facts.idle_for(self.now()) > IDLE_S and self.facts.ending is None
+        idle = self.facts.is_idle(self.now()) and self.facts.ending is None
         if idle is not self.idle:
             self.idle = idle
             self.tell_idle(idle)
