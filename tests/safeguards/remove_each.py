@@ -1,4 +1,4 @@
-"""Remove each safeguard of the sample in turn, run its cases with chaos, and report whether that was noticed.
+"""Remove each safeguard of the sample in turn, run its cases with chaos or its tests, and report whether that was noticed.
 
     python tests/safeguards/remove_each.py [--jobs N] [NAME-OR-FILE ...]
 
@@ -25,6 +25,7 @@ from typing import Any
 from table import SAFEGUARDS, Check, Safeguard
 
 ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests" / "sample"
 RUN_WITHIN_S = 180.0
 RAN = (0, 1, 2)  # chaos's exit statuses for verdicts, whatever they are
 SUSPECT = re.compile(r" CRITICAL (?!scheduler )")
@@ -34,7 +35,7 @@ SUSPECT = re.compile(r" CRITICAL (?!scheduler )")
 class Found:
     """What became of one check: the outcome that chaos gave, and why the check does not hold; nothing if it holds."""
 
-    check: Check
+    check: str
     outcome: str
     because: str = ""
 
@@ -47,8 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return os.EX_USAGE
     with ThreadPoolExecutor(options.jobs) as pool:
         false = [found for found in pool.map(_as_it_is, _distinct(chosen)) if found.because]
+        false += [found for found in pool.map(_tested_as_it_is, _tests(chosen)) if found.because]
         for found in false:
-            print(f"UNTRUE as it is | {found.check.case} | {found.outcome} | {found.because}", flush=True)
+            print(f"UNTRUE as it is | {found.check} | {found.outcome} | {found.because}", flush=True)
         missed = [
             one.name for one, founds in zip(chosen, pool.map(_without, chosen), strict=True) if _tell(one, founds)
         ]
@@ -69,9 +71,18 @@ def _distinct(safeguards: Sequence[Safeguard]) -> list[Check]:
     return list(dict.fromkeys(check for safeguard in safeguards for check in safeguard.checks))
 
 
+def _tests(safeguards: Sequence[Safeguard]) -> list[str]:
+    return list(dict.fromkeys(test for safeguard in safeguards for test in safeguard.tests))
+
+
 def _as_it_is(check: Check) -> Found:
     with _copy() as copy:
         return _look(copy, check)
+
+
+def _tested_as_it_is(test: str) -> Found:
+    with _copy() as copy:
+        return _test(copy, test)
 
 
 def _without(safeguard: Safeguard) -> list[Found]:
@@ -81,14 +92,14 @@ def _without(safeguard: Safeguard) -> list[Found]:
         if source.count(safeguard.text) != 1:
             raise ValueError(f"{safeguard.name}: its text stands {source.count(safeguard.text)} times in {file.name}")
         file.write_text(source.replace(safeguard.text, safeguard.instead), encoding="utf-8")
-        return [_look(copy, check) for check in safeguard.checks]
+        return [_look(copy, check) for check in safeguard.checks] + [_test(copy, test) for test in safeguard.tests]
 
 
 def _tell(safeguard: Safeguard, founds: list[Found]) -> bool:
     """Print one line a case; return whether the removal went unnoticed."""
     for found in founds:
         caught = f"caught: {found.because}" if found.because else "NOT CAUGHT"
-        print(f"{safeguard.name} | {found.check.case} | {found.outcome} | {caught}", flush=True)
+        print(f"{safeguard.name} | {found.check} | {found.outcome} | {caught}", flush=True)
     return not any(found.because for found in founds)
 
 
@@ -112,12 +123,40 @@ def _look(copy: Path, check: Check) -> Found:
         check=False,
     )
     if ran.returncode == os.EX_UNAVAILABLE:
-        return Found(check, "no good start", "not even a start without a fault is good")
+        return Found(check.case, "no good start", "not even a start without a fault is good")
     if ran.returncode not in RAN:
         raise RuntimeError(f"{' '.join(command)} ended with {ran.returncode}: {ran.stderr[-500:]}")
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     (case,) = report["cases"]
-    return Found(check, case["outcome"], _difference(check, case))
+    return Found(check.case, case["outcome"], _difference(check, case))
+
+
+def _test(copy: Path, test: str) -> Found:
+    """The test, in its place, with the copy's sample: with the package of the copy, which PYTHONPATH puts first."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(copy),
+        str(TESTS / test),
+    ]
+    ran = subprocess.run(
+        command,
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        timeout=RUN_WITHIN_S,
+        check=False,
+    )
+    if ran.returncode not in (0, 1):
+        raise RuntimeError(f"{' '.join(command)} ended with {ran.returncode}: {ran.stdout[-500:]}")
+    failed = re.search(r"^FAILED .*", ran.stdout, re.MULTILINE)
+    return Found(test, "fails" if failed else "passes", failed.group() if failed else "")
 
 
 def _difference(check: Check, case: dict[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 Data only. A `Check` says what the sample answers to a case while the safeguard is there: the verdict is a pass, and it
 ends as `ends` says. `says` is a regular expression for its CRITICAL line. Where a promise is kept without the safeguard
-too (another one stands behind it), the poorer answer shows: another status, or a line without the cause.
+too (another one stands behind it), the poorer answer shows: another status, or a line without the cause. Where only
+chance would let a case show it (two threads at once), or no case can (what a stop costs; what stood on the command line
+before the target could hide it), a test of the sample does.
 """
 
 from dataclasses import dataclass
@@ -20,13 +22,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Safeguard:
-    """`text` stands once in `file` of the sample; with `instead` in its place the safeguard is gone."""
+    """`text` stands once in `file` of the sample; with `instead` in its place the safeguard is gone. `tests`: node ids,
+    from tests/sample, of tests that fail then."""
 
     name: str
     file: str
     text: str
     instead: str
-    checks: tuple[Check, ...]
+    checks: tuple[Check, ...] = ()
+    tests: tuple[str, ...] = ()
 
 
 ALL_DEFAULTS = "scheduler/threading/w1/service.create@parent#1=delay:0.3"
@@ -210,7 +214,11 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "logs.py",
         "    root.handlers.insert(0, LastError())",
         "    root.addHandler(LastError())",
-        (Check("scheduler/eventlet/w2/rpc.dispatch@worker#1=raise:RuntimeError+logging.emit@worker#1=raise:OSError:ENOSPC"),),
+        (
+            Check(
+                "scheduler/eventlet/w2/rpc.dispatch@worker#1=raise:RuntimeError+logging.emit@worker#1=raise:OSError:ENOSPC"
+            ),
+        ),
     ),
     Safeguard(
         "READY=1 of the libraries is not sent",
@@ -440,8 +448,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "the timer in C runs until systemd was told",
         "startup.py",
-        '        _notify(self._notify_socket, b"READY=1")\n'
-        "        self._announced = True\n",
+        '        _notify(self._notify_socket, b"READY=1")\n        self._announced = True\n',
         "        faulthandler.cancel_dump_traceback_later()\n"
         '        _notify(self._notify_socket, b"READY=1")\n'
         "        self._announced = True\n",
@@ -586,7 +593,11 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "reports.py",
         "            signal.sigtimedwait((), UNHEARD_S)",
         "            pass",
-        (Check("scheduler/eventlet/w2/chaos.sample.reports:Lifeline.tell,posix:write@worker=raise:OSError:EMFILE", 75),),
+        (
+            Check(
+                "scheduler/eventlet/w2/chaos.sample.reports:Lifeline.tell,posix:write@worker=raise:OSError:EMFILE", 75
+            ),
+        ),
     ),
     Safeguard(
         "reading reports never waits",
@@ -609,5 +620,49 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "    with contextlib.suppress(RuntimeError):  # no thread can be started",
         "    with contextlib.suppress(ConnectionError):  # no thread can be started",
         (Check("scheduler/eventlet/w1/launcher.launch@parent#1=limit:nproc", 0),),
+    ),
+    # --- what only a test of the sample shows ---
+    Safeguard(
+        "a password on the command line does not stay there",
+        "launcher.py",
+        "    hide_secrets_of_arguments(redact)\n",
+        "",
+        tests=("test_outside.py::test_a_password_on_the_command_line_does_not_stay_there",),
+    ),
+    Safeguard(
+        "one thread alone gives up",
+        "startup.py",
+        "        if not self._ending.acquire(blocking=False):\n            _stand_aside()\n",
+        "",
+        tests=("test_watch.py::test_of_two_threads_that_give_up_at_once_only_the_first_is_heard",),
+    ),
+    Safeguard(
+        "a worker that says why as it ends is heard",
+        "startup.py",
+        "            self._hear_all()  # again: a worker says why before it ends\n",
+        "",
+        tests=("test_watch.py::test_a_worker_that_says_why_as_it_ends_is_heard_before_its_end_is_judged",),
+    ),
+    Safeguard(
+        "the watch rests while it stops",
+        "startup.py",
+        "    return until if stopping else min(until, settled)",
+        "    return min(until, settled)",
+        tests=("test_outside.py::test_a_stop_that_takes_a_second_keeps_no_processor_busy",),
+    ),
+    Safeguard(
+        "the parent rests while its workers stop",
+        "startup.py",
+        "                time.sleep(REST_S)\n",
+        "                pass\n",
+        tests=("test_outside.py::test_a_worker_that_does_not_stop_keeps_no_processor_busy",),
+    ),
+    Safeguard(
+        "stacks are shown wherever the standard error leads",
+        "processes.py",
+        "            with contextlib.suppress(OSError):  # not os.write: eventlet's waits in the hub, and raises for /dev/null\n"
+        '                posix.write(STDERR, f"Greenthread',
+        '            if True:\n                os.write(STDERR, f"Greenthread',
+        tests=("test_outside.py::test_a_worker_that_does_not_stop_keeps_no_processor_busy",),
     ),
 )

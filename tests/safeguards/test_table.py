@@ -35,8 +35,11 @@ def test_the_text_of_a_safeguard_stands_once_in_the_sample_and_compiles_without_
 
 
 @pytest.mark.parametrize("safeguard", TABLE.SAFEGUARDS, ids=lambda one: one.name)
-def test_a_safeguard_has_a_case_that_chaos_knows(safeguard: object) -> None:
-    assert safeguard.checks  # type: ignore[attr-defined]
+def test_a_safeguard_has_a_case_that_chaos_knows_or_a_test_of_the_sample(safeguard: object) -> None:
+    assert safeguard.checks or safeguard.tests  # type: ignore[attr-defined]
+    for test in safeguard.tests:  # type: ignore[attr-defined]
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (HERE.parent / "sample" / file).read_text(encoding="utf-8")
     for check in safeguard.checks:  # type: ignore[attr-defined]
         assert parse_case(check.case).faults
 

@@ -1,4 +1,4 @@
-"""The sample while it stops: what it costs the machine. Starts it as an operator does."""
+"""The sample from outside, started as an operator does: what its stop costs the machine, what its titles show."""
 
 import os
 import signal
@@ -40,10 +40,22 @@ def test_a_worker_that_does_not_stop_keeps_no_processor_busy(tmp_path: Path) -> 
     assert usage.ru_utime + usage.ru_stime - before_s < ALL_OF_A_STOP_S
 
 
+def test_a_password_on_the_command_line_does_not_stay_there(tmp_path: Path) -> None:
+    with _scheduler(tmp_path, "threading", "1", "fake://nova:Hq7-s3cr3t@broker/") as scheduler:
+        there = [psutil.Process(scheduler.pid), *psutil.Process(scheduler.pid).children()]
+        titles = [" ".join(process.cmdline()) for process in there]
+        assert _told_to_stop(scheduler)[0] == 0
+    assert len(titles) == 2
+    assert "--transport-url" in titles[0]
+    assert not [title for title in titles if "s3cr3t" in title]
+
+
 @contextmanager
-def _scheduler(folder: Path, backend: str, workers: str) -> Iterator[subprocess.Popen[bytes]]:
+def _scheduler(
+    folder: Path, backend: str, workers: str, transport: str = "fake:/"
+) -> Iterator[subprocess.Popen[bytes]]:
     """One that has announced READY=1; killed where the block fails."""
-    arguments = ["--backend", backend, "--workers", workers, "--transport-url", "fake:/"]
+    arguments = ["--backend", backend, "--workers", workers, "--transport-url", transport]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(folder / "notify"))
         notify.settimeout(30)
