@@ -660,7 +660,8 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "stacks are shown wherever the standard error leads",
         "processes.py",
-        "            with contextlib.suppress(OSError):  # not os.write: eventlet's waits in the hub, and raises for /dev/null\n"
+        "            with contextlib.suppress(OSError):  # not os.write: eventlet's waits in the hub, "
+        "and raises for /dev/null\n"
         '                posix.write(STDERR, f"Greenthread',
         '            if True:\n                os.write(STDERR, f"Greenthread',
         tests=("test_outside.py::test_a_worker_that_does_not_stop_keeps_no_processor_busy",),
