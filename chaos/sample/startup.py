@@ -203,8 +203,9 @@ class Watch:
 
     def _listening(self, install: Callable[[], None]) -> Callable[[], None]:
         def handle_signal() -> None:
-            install()
-            self._stand_beside()
+            with self.signals_held():  # a SIGHUP in between would have the service reset, now and then
+                install()
+                self._stand_beside()
 
         return handle_signal
 

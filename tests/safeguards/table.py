@@ -644,6 +644,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         tests=("test_watch.py::test_a_worker_that_says_why_as_it_ends_is_heard_before_its_end_is_judged",),
     ),
     Safeguard(
+        "a SIGHUP between two handlers does nothing",
+        "startup.py",
+        "            with self.signals_held():  # a SIGHUP in between would have the service reset, now and then\n",
+        "            if True:\n",
+        tests=("test_watch.py::test_a_sighup_while_the_launcher_sets_its_handlers_is_ignored_like_any_other",),
+    ),
+    Safeguard(
         "the watch rests while it stops",
         "startup.py",
         "    return until if stopping else min(until, settled)",

@@ -1,4 +1,4 @@
-"""What only chance would show of the sample's watch: two that end the process at once, a word that comes with an end.
+"""What only chance would show of the sample's watch: two things that come at the same moment.
 
 Each runs in a process of its own, for the watch ends it.
 """
@@ -41,6 +41,15 @@ logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
 watch._run()
 """
 
+HUP_WHILE_HANDLERS_ARE_SET = """
+import signal
+def install():
+    signal.signal(signal.SIGHUP, lambda number, frame: print("the service is reset"))
+    os.kill(os.getpid(), signal.SIGHUP)
+watch._listening(install)()
+print("gone on")
+"""
+
 
 def test_of_two_threads_that_give_up_at_once_only_the_first_is_heard() -> None:
     ended = _run(TWO_GIVE_UP)
@@ -53,6 +62,11 @@ def test_a_worker_that_says_why_as_it_ends_is_heard_before_its_end_is_judged() -
     assert ended.returncode == 69, ended.stderr
     assert "the broker refused" in ended.stdout
     assert "during the start" not in ended.stdout
+
+
+def test_a_sighup_while_the_launcher_sets_its_handlers_is_ignored_like_any_other() -> None:
+    ended = _run(HUP_WHILE_HANDLERS_ARE_SET)
+    assert ended.stdout == "gone on\n", ended.stderr
 
 
 def _run(script: str) -> subprocess.CompletedProcess[str]:
