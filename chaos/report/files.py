@@ -20,7 +20,7 @@ from chaos.events import CaseFinished, CaseRejudged, Event
 from chaos.model import Grade, Judged, Verdict
 from chaos.report.atomic import write_atomically
 from chaos.report.history import nights
-from chaos.report.html import html_parts
+from chaos.report.html import html_parts, read_ahead
 from chaos.report.journal import Journal
 from chaos.report.jsonfile import json_lines
 from chaos.report.junit import junit_lines
@@ -60,6 +60,7 @@ class Files:
         self._second: dict[str, int] = {}
 
     def __enter__(self) -> Self:
+        read_ahead()
         self._journal.__enter__()
         return self
 

@@ -8,6 +8,7 @@ and every load: one missed escape would still do nothing. The script only filter
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +41,7 @@ from chaos.report.results import (
 )
 from chaos.report.safetext import clean_lines, one_line
 
+PARTS = ("report.html.j2", "report.css", "report.js")
 LOG_LINES = 60
 MOST_SECTIONS = 300
 """Cases that are shown in full, the worst; a page of thousands of logs opens slowly and is read by nobody."""
@@ -193,6 +195,14 @@ def _template() -> jinja2.Template:
     return environment.from_string(_own("report.html.j2"))
 
 
+def read_ahead() -> None:
+    """Read what the page is made from. To be called at the beginning: chaos may be upgraded under a sweep that runs, and a
+    template of the next release does not fit the values of this one."""
+    for name in PARTS:
+        _own(name)
+
+
+@functools.cache
 def _own(name: str) -> str:
     return resources.files("chaos.report").joinpath(name).read_text(encoding="utf-8")
 

@@ -7,6 +7,7 @@ defect that chaos looks for in others. So the display moves when an event comes,
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -39,6 +40,8 @@ PLAIN_NOT_BEFORE_S = 1.0
 """A quick sweep would otherwise say ten lines in a second."""
 
 LIVE_EVERY_S = 0.1
+ALONE_EACH_S = 2
+"""How often a second the display is drawn by a thread of rich, while nothing happens that would have it drawn."""
 RUNNING_SHOWN = 4
 BAR_WIDTH = 60
 
@@ -170,7 +173,7 @@ class Terminal:
         now_s = self._clock()
         if self._live is not None and now_s - self._told_s >= LIVE_EVERY_S:
             self._told_s = now_s
-            self._live.update(self._display(now_s), refresh=True)
+            self._live.refresh()
         elif self._live is None and self._progress.planned and self._plain_is_due(now_s):
             self._told_s, self._told_share = now_s, self._progress.share
             self._say(Text(line) for line in wrapped(self._progress.line(now_s), self._console.width, rest="  "))
@@ -180,7 +183,12 @@ class Terminal:
         self._say([Text(f"{planned} case{'' if planned == 1 else 's'}")])
         if planned and _can_move_cursor(self._console):
             self._live = Live(
-                console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+                get_renderable=lambda: self._display(self._clock()),
+                console=self._console,
+                refresh_per_second=ALONE_EACH_S,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
             self._live.start()
 
@@ -224,6 +232,8 @@ class _Console(Console):
     """rich ends the process when the reader of its output has gone; only the command line does that, and cleans up."""
 
     def on_broken_pipe(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # drawn while nothing happened: who prints next learns of it
         raise  # noqa: PLE0704  # rich calls this where it has caught the error
 
 

@@ -29,6 +29,7 @@ from test_report_literals import (
 
 from chaos.events import CaseFinished, CaseRejudged, Event, SweepFinished, SweepStarted
 from chaos.model import Broken, Exited, Grade, Judged, Killed, Outcome, Proof, StillRunning, Variant, Verdict
+from chaos.report import html
 from chaos.report.atomic import write_atomically
 from chaos.report.document import case_data, judged_of
 from chaos.report.files import FORMATS, Files
@@ -490,3 +491,14 @@ def test_a_testcase_that_passed_shows_no_log(tmp_path: Path) -> None:
     events = [SweepStarted("t", 0, 1, "smoke"), CaseFinished(passed), SweepFinished(1.0)]
     feed_all(Files(tmp_path), events)
     assert "SECRET" not in (tmp_path / "junit.xml").read_text()
+
+
+def test_a_page_is_made_from_what_stood_on_the_disk_when_the_sweep_began(
+    tmp_path: Path, sweep: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html._own.cache_clear()
+    with Files(tmp_path) as files:
+        monkeypatch.setattr(html.resources, "files", lambda package: tmp_path / "of the next release")
+        for event in sweep:
+            files.feed(event)
+    assert "</html>" in (tmp_path / "report.html").read_text()

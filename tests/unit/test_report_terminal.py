@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Mapping
 
@@ -159,6 +160,25 @@ def test_a_terminal_shows_what_runs_now_and_the_time_that_is_left() -> None:
         terminal.tick()
     assert re.search(r"\n4/72 \(6%\): 4 pass, 0 fail, 0 unreached, 0 unknown, [\d.]+/s, \d+ s left\n", out.getvalue())
     assert f"{IDS[7]} " in out.getvalue()
+
+
+def test_the_display_moves_while_nothing_happens() -> None:
+    drawn = threading.Event()
+
+    class Watched(Screen):
+        def write(self, text: str) -> int:
+            if " 1 s" in text:
+                drawn.set()
+            return super().write(text)
+
+    now_s = 0.0
+    with Terminal(Watched(), width=120, clock=lambda: now_s, environ={"TERM": "xterm"}) as terminal:
+        terminal.feed(SweepStarted("t", 0, 1, "smoke"))
+        terminal.feed(Planned(tuple(IDS[:2])))
+        terminal.feed(CaseStarted(IDS[0]))
+        assert not drawn.is_set()
+        now_s = 1.0
+        assert drawn.wait(30), "the case runs for a second, and nobody is told"
 
 
 def test_the_display_is_gone_when_the_sweep_is_torn_down() -> None:
