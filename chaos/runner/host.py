@@ -15,6 +15,7 @@ import gc
 import json
 import os
 import selectors
+import shutil
 import signal
 import sys
 import time
@@ -47,19 +48,18 @@ def main() -> None:
     signal.signal(signal.SIGINT, _ignore)       # not SIG_IGN, which outlives an exec: no shell could ever trap it
     ending.become_subreaper()
     folder = sys.argv[1] if len(sys.argv) > 1 else ""
-    host = Host()
+    host, is_left = Host(), False
     make_writers(Observation)
     gc.freeze()         # what a forked supervisor does not collect it need not copy
     try:
         while True:
             host.step()
     except (Closed, BrokenPipeError):
-        pass
+        is_left = True
     finally:
         host.close()
-        if folder:
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+        if folder and is_left:      # the caller removes it too, where it was not killed
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(slots=True)

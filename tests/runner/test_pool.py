@@ -166,6 +166,7 @@ from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 requests = [from_data(Request, one) for one in json.loads(sys.stdin.readline())]
 with Pool(len(requests)) as pool:
+    pool.remember(["import json"])
     print(pool.folder, flush=True)
     list(pool.run(requests))
 """
