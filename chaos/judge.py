@@ -9,7 +9,7 @@ import functools
 from collections.abc import Iterable
 from dataclasses import replace
 
-from chaos.caseid import format_case, format_fault
+from chaos.caseid import format_fault
 from chaos.model import (
     Broken,
     Case,
@@ -27,13 +27,11 @@ from chaos.model import (
     Verdict,
 )
 from chaos.outcomes import outcome_of, seconds, stays_up_untold, unfired, what_happened
+from chaos.pairs import is_by_part, is_pair, pairs_of
 from chaos.promises import PROMISES, SAME_ON_BOTH_BACKENDS, same_on_both_backends
 
 ACCEPTABLE = frozenset({Outcome.STARTED, Outcome.RECOVERED, Outcome.CLEAN_EXIT})
 """What a launcher may do about a fault. About none it may only start."""
-
-ANY_BACKEND = "*"
-"""The backend of a pair's key: no backend has this name, and no case id can say it."""
 
 
 def judge(case: Case, seen: Observation) -> Verdict:
@@ -63,11 +61,6 @@ def _undecided_note(seen: Observation) -> str:
     return UNDECIDED if seen.expected.silent and seen.served_s is not None else ""
 
 
-def pair_key(case: Case) -> Case:
-    """``case`` without its backend: equal for the two cases that ``same-on-both-backends`` compares."""
-    return replace(case, backend=ANY_BACKEND)
-
-
 def for_pair(judged: Judged) -> Judged:
     """``judged`` with no more than ``judge_pair`` looks at: of a sweep's first half, every case waits for its twin."""
     fired = judged.seen.fired
@@ -83,13 +76,15 @@ def _for_pair(phase: Phase | None, expected: Expectation) -> Observation:
 def judge_pair(a: Judged, b: Judged) -> tuple[Judged, Judged]:
     """Both again, with the promise that only the two together can break. Judging a pair twice adds nothing.
 
-    The difference is charged to the side that fails by itself; where both or neither do, to both. ValueError for two
-    that are no pair: comparing those would call every difference between two cases a finding.
+    The difference is charged to the side that fails by itself; where both or neither do, to both. But where the service
+    is the launcher's own process here and its worker there, two sides that do well may differ: a worker is born again,
+    a launcher that fails ends. ValueError for two that are no pair: comparing those would call every difference between
+    two cases a finding.
     """
-    if pair_key(a.case) != pair_key(b.case) or a.case.backend == b.case.backend:
+    if not is_pair(a.case, a.seen.expected.serving_roles, b.case, b.seen.expected.serving_roles):
         raise ValueError(f"not one case on two backends: {a.case} and {b.case}")
     broken = None if Grade.UNKNOWN in (a.verdict.grade, b.verdict.grade) else same_on_both_backends(a, b)
-    if broken is None:
+    if broken is None or (is_by_part(a.case, b.case) and not (_fails_alone(a) or _fails_alone(b))):
         return a, b
     alone = _fails_alone(a) != _fails_alone(b)
     return _charged(a, broken, alone), _charged(b, broken, alone)
@@ -101,14 +96,10 @@ def _charged(one: Judged, broken: Broken, alone: bool) -> Judged:
 
 def judge_pairs(cases: Iterable[Judged]) -> tuple[Judged, ...]:
     """All cases of a sweep again, in their order, with what each backend's says of the other's."""
-    found = {format_case(one.case): one for one in cases}
-    waiting: dict[Case, Judged] = {}
-    for one in tuple(found.values()):
-        twin = waiting.pop(pair_key(one.case), None)
-        if twin is None:
-            waiting[pair_key(one.case)] = one
-        elif twin.case.backend != one.case.backend:
-            found.update((format_case(both.case), both) for both in judge_pair(twin, one))
+    found = {one.case: one for one in cases}
+    for case, twin in pairs_of(found, lambda case: found[case].seen.expected.serving_roles).items():
+        if case.backend < twin.backend:
+            found.update((both.case, both) for both in judge_pair(found[case], found[twin]))
     return tuple(found.values())
 
 

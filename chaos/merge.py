@@ -5,7 +5,7 @@ It runs nothing. What only two cases together can tell (same-on-both-backends) i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from chaos.caseid import format_case
 from chaos.errors import UsageError
 from chaos.events import CaseFinished, Event, Planned, SweepFinished, SweepStarted, VariantReady
 from chaos.model import Case, Judged, Variant
+from chaos.pairs import pairs_of, serving_in
 from chaos.report.document import finished_of, not_run_of, started_of, variants_of
 from chaos.report.jsonfile import read_cases, read_head
 from chaos.sweep import as_pair
@@ -23,13 +24,14 @@ def merged(paths: Sequence[Path]) -> Iterator[Event]:
     """One sweep, from the files ``report.json`` of its shards. UsageError where they are no shards of one sweep."""
     heads = [read_head(path) for path in paths]
     yield _one_start(paths, [started_of(head) for head in heads])
-    yield from map(VariantReady, _variants(heads))
-    yield Planned(_planned(paths, heads))
-    twins: dict[Case, Judged] = {}
+    variants, ran = tuple(_variants(heads)), _ran(paths)
+    yield from map(VariantReady, variants)
+    yield Planned(_planned(ran, heads))
+    pairs, waiting = pairs_of(ran, serving_in(variants)), dict[Case, Judged]()
     for path in paths:
         for judged in read_cases(path):
             yield CaseFinished(judged)
-            yield from as_pair(twins, judged)
+            yield from as_pair(pairs, waiting, judged)
     ends = [finished_of(head) for head in heads]
     yield SweepFinished(max(end.elapsed_s for end in ends), any(end.interrupted for end in ends))
 
@@ -69,14 +71,20 @@ def _variants(heads: Sequence[Mapping[str, Any]]) -> Iterator[Variant]:
     yield from found.values()
 
 
-def _planned(paths: Sequence[Path], heads: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Every id, those that no shard has run last. UsageError for a case that two reports hold: which one is right?"""
-    where: dict[str, Path] = {}
+def _ran(paths: Sequence[Path]) -> Mapping[Case, Path]:
+    """Every case and its report. UsageError for a case that two reports hold: which one is right?"""
+    where: dict[Case, Path] = {}
     for path in paths:
         for judged in read_cases(path):
-            case_id = format_case(judged.case)
-            if case_id in where:
-                raise UsageError(f"{case_id} is in {where[case_id]} and in {path}; each case in one report would be right")
-            where[case_id] = path
-    left = dict.fromkeys(case_id for head in heads for case_id in not_run_of(head) if case_id not in where)
-    return (*where, *left)
+            if judged.case in where:
+                raise UsageError(f"{format_case(judged.case)} is in {where[judged.case]} and in {path}; each case in one "
+                                 "report would be right")
+            where[judged.case] = path
+    return where
+
+
+def _planned(ran: Iterable[Case], heads: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Every id, those that no shard has run last."""
+    there = dict.fromkeys(map(format_case, ran))
+    left = dict.fromkeys(case_id for head in heads for case_id in not_run_of(head) if case_id not in there)
+    return (*there, *left)

@@ -252,11 +252,14 @@ def same_on_both_backends(a: Judged, b: Judged) -> Broken | None:
     """
     silent = (Outcome.UNREACHED, Outcome.HARNESS_ERROR)
     first, second = a.verdict.outcome, b.verdict.outcome
-    if first is second or first in silent or second in silent:
-        return None
-    if _phase(a) is not _phase(b) or _serves_itself(a) is not _serves_itself(b) or _is_met_elsewhere(a.case):
+    if first is second or first in silent or second in silent or not met_the_same(a, b):
         return None
     return Broken(SAME_ON_BOTH_BACKENDS, f"{first} under {a.case.backend}, {second} under {b.case.backend}")
+
+
+def met_the_same(a: Judged, b: Judged) -> bool:
+    """Whether the fault of a pair met the same thing in both runs, so that a difference says something of the backends."""
+    return _phase(a) is _phase(b) and _serves_itself(a) is _serves_itself(b) and not _is_met_elsewhere(a.case)
 
 
 def _phase(judged: Judged) -> Phase | None:

@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chaos.calls import is_call
@@ -25,8 +25,9 @@ from chaos.events import (
     SweepStarted,
     VariantReady,
 )
-from chaos.judge import for_pair, judge, judge_pair, pair_key
+from chaos.judge import for_pair, judge, judge_pair
 from chaos.model import Case, Grade, Judged, Observation, Variant, Warm
+from chaos.pairs import pairs_of, serving_in
 from chaos.plan import SYSCALLS, Profile, plan, second_faults
 from chaos.prepare import Timing, request_for, warmed
 from chaos.runner.launch import tracer
@@ -180,14 +181,15 @@ def _run_plan(target: Target, options: Options, pool: Runs, variants: Sequence[V
              for key, one in of_case.items()}       # a second fault is never at a traced call, and there may be thousands
     cases, seconds = planned(variants, options), dict[Case, None]()
     yield Planned(tuple(map(format_case, cases)))
-    for event in run_cases(pool, map(prepared, cases), options.seed):
+    serving = serving_in(variants)
+    for event in run_cases(pool, map(prepared, cases), options.seed, pairs_of(cases, serving)):
         yield event
         if options.thorough and isinstance(event, CaseFinished):
             case = event.judged.case
             seconds.update(dict.fromkeys(second_faults(event.judged, named[case.backend, case.workers])))
     if seconds:
         yield Planned(tuple(map(format_case, (*cases, *seconds))))
-        yield from run_cases(pool, map(prepared, seconds), options.seed)
+        yield from run_cases(pool, map(prepared, seconds), options.seed, pairs_of(seconds, serving))
 
 
 def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
@@ -198,11 +200,13 @@ def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
 
 
 def _ours(case: Case, shard: tuple[int, int]) -> bool:
-    """Stable: it asks the id alone. Both backends of a case are in one shard, so that they are judged as a pair there."""
+    """Stable: it asks the id alone. Both backends of a case are in one shard, so that they are judged as a pair there; with
+    one worker whatever the role, for the launcher of the one may play the part that a worker has in the other."""
     number, count = shard
     if count == 1:
         return True
-    text = format_case(replace(case, backend="-"))
+    faults = tuple(replace(fault, role=None) for fault in case.faults) if case.workers == 1 else case.faults
+    text = format_case(replace(case, backend="-", faults=faults))
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) % count == number - 1
 
 
@@ -224,10 +228,10 @@ class _Feed:
         return self.again.popleft() if self.again else next(self.requests)
 
 
-def run_cases(pool: Runs, requests: Iterable[Request], seed: int) -> Iterator[Event]:
+def run_cases(pool: Runs, requests: Iterable[Request], seed: int, pairs: Mapping[Case, Case]) -> Iterator[Event]:
     """Run and judge. A warm verdict that is not a plain pass, and a share of those, is said when a cold run has confirmed
     it; a pair of backends is judged as a pair once both are known."""
-    twins: dict[Case, Judged] = {}
+    waiting: dict[Case, Judged] = {}
     held: dict[Case, Judged] = {}
     feed = _Feed(requests)
     for request, seen in pool.run(feed):
@@ -243,14 +247,16 @@ def run_cases(pool: Runs, requests: Iterable[Request], seed: int) -> Iterator[Ev
             feed.again.append(replace(request, ahead="", cold_because="it confirms a warm run"))
             continue
         yield CaseFinished(judged)
-        yield from as_pair(twins, judged)
+        yield from as_pair(pairs, waiting, judged)
 
 
-def as_pair(twins: dict[Case, Judged], judged: Judged) -> Iterator[Event]:
-    """What this case and its twin on the other backend say of each other, once both are known. ``twins``: who waits."""
-    twin = twins.pop(pair_key(judged.case), None)
+def as_pair(pairs: Mapping[Case, Case], waiting: dict[Case, Judged], judged: Judged) -> Iterator[Event]:
+    """What this case and its twin on the other backend say of each other, once both are known."""
+    if judged.case not in pairs:
+        return
+    twin = waiting.pop(pairs[judged.case], None)
     if twin is None:
-        twins[pair_key(judged.case)] = for_pair(judged)
+        waiting[judged.case] = for_pair(judged)
         return
     for before, after in zip((twin, judged), judge_pair(twin, judged), strict=True):
         if after.verdict != before.verdict:

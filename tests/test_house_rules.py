@@ -32,10 +32,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "discover": {"calls", "model"},
     "outcomes": {"errorlines", "model"},
     "promises": {"model", "outcomes", "readiness"},
-    "judge": {"caseid", "model", "outcomes", "promises"},
+    "pairs": {"model"},
+    "judge": {"caseid", "model", "outcomes", "pairs", "promises"},
     "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},
-    "compare": {"judge", "model", "report.results", "report.safetext"},
+    "compare": {"judge", "model", "pairs", "promises", "report.results", "report.safetext"},
     "bundle": {"actions", "arming", "caseid", "catalog", "errors", "model", "promises", "report.explain", "report.safetext",
                "runner.request"},
     "export": {"caseid", "model"},
@@ -99,7 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network.tls": set(),
     "transport": {"errors", "network.broker", "network.client", "network.tls", "network.wire", "runner.request"},
     # the whole way through, as events
-    "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "judge", "model", "plan", "prepare",
+    "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "judge", "model", "pairs", "plan", "prepare",
               "runner.launch", "target"} | RUNNER,
     # the same over several machines
     "distributed": set(),
@@ -107,9 +108,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "distributed.hosting": {"", "distributed.batch", "errors", "runner.pool", "runner.request", "transport"},
     "distributed.cluster": {"distributed.batch", "distributed.hosting", "errors", "model", "runner.pool", "runner.request"},
     # consumers of events
-    "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model"} | REPORT,
+    "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model", "pairs"} | REPORT,
     # the rims: a command line and a pytest plugin
-    "merge": {"caseid", "errors", "events", "model", "report.document", "report.jsonfile", "sweep"},
+    "merge": {"caseid", "errors", "events", "model", "pairs", "report.document", "report.jsonfile", "sweep"},
     "commands": {"actions", "bundle", "caseid", "catalog", "compare", "distributed.cluster", "doctor", "draft",
                  "errors", "export", "events", "judge", "known", "merge", "model", "plan", "prepare", "runner.launch",
                  "runner.probing", "sweep",
@@ -124,7 +125,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "doctor",
         "entry", "errorlines", "readiness",
-        "events", "export", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "plan", "promises",
+        "events", "export", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "pairs", "plan",
+        "promises",
         "report.annotations", "report.closing", "report.document", "report.explain", "report.findings",
         "report.markdown", "report.matrix",
         "report.results", "secrets", "distributed.batch"}

@@ -32,7 +32,7 @@ from chaos.errors import UsageError
 from chaos.judge import for_pair, judge, judge_pairs
 from chaos.known import settled
 from chaos.merge import merged, suffix_of
-from chaos.model import Judged, Verdict
+from chaos.model import Grade, Judged, Verdict
 from chaos.report.consumer import Consumer
 from chaos.report.document import finished_of, not_run_of, started_of
 from chaos.report.files import Files
@@ -44,11 +44,12 @@ T = TypeVar("T")
 
 
 def do_compare(options: Namespace) -> Status:
-    old = _lines(options.old)
     if options.backends:
-        halves = backends_against_each_other(old)
+        grades: list[Grade] = []
+        halves = backends_against_each_other(_noting(grades, stored(options.old)))
         print(_in_format(options.format, halves, halves_as_text, halves_as_markdown, halves_as_data))
-        return status_of(one.grade for one in old)
+        return status_of(grades)
+    old = _lines(options.old)
     if options.new is None:
         raise UsageError("compare takes two reports, or one with --backends")
     known = known_of(options)
@@ -65,6 +66,12 @@ def do_compare(options: Namespace) -> Status:
         if one.fails_the_job:
             print(one.told, file=sys.stderr if options.format == "json" else sys.stdout)
     return status_with(new, about)
+
+
+def _noting(grades: list[Grade], cases: Iterable[Judged]) -> Iterator[Judged]:
+    for one in cases:
+        grades.append(one.verdict.grade)
+        yield one
 
 
 def _say_trend(night: Keeping, results: Results | None, stream: TextIO) -> None:

@@ -11,8 +11,8 @@ import base64
 import functools
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from itertools import chain, islice, zip_longest
 
@@ -24,6 +24,7 @@ from chaos.calls import is_call
 from chaos.caseid import format_case
 from chaos.catalog import BY_NAME
 from chaos.model import Case, Grade, Judged, Observation, Outcome
+from chaos.pairs import is_by_part, pairs_of, serving_in
 from chaos.report.document import reproduce_line
 from chaos.report.explain import ended, left_behind, log_excerpt, log_title, process_tree, started_as, timeline
 from chaos.report.findings import Finding, findings, known_findings, never_reached
@@ -157,7 +158,8 @@ def html_parts(results: Results, evidence: Evidence, suffix: str = "", past: Seq
     known = known_findings(results.cases)
     sites, fired = sites_found(results.variants), sites_fired(results.cases)
     full = frozenset(_worst((*found, *unreached, *known)))
-    page = Page(results, evidence, suffix, past, full)
+    pairs = pairs_of((line.case for line in results.cases), serving_in(results.variants))
+    page = Page(results, evidence, suffix, past, full, pairs)
     bad = [line for line in (*unhealthy, *results.cases) if line.case_id in full]
     return _template().generate(
         version=chaos.__version__,
@@ -296,13 +298,15 @@ def _filters(results: Results) -> list[tuple[str, list[str]]]:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What every part of the page is made from. ``full``: the ids of the cases that have a section."""
+    """What every part of the page is made from. ``full``: the ids of the cases that have a section; ``pairs``: what each
+    case is on the other backend."""
 
     results: Results
     evidence: Evidence
     suffix: str
     past: Sequence[Night]
     full: frozenset[str]
+    pairs: Mapping[Case, Case]
 
     def grid(self, matrix: Matrix) -> Grid:
         before = _milestones(self.results, matrix.sites)
@@ -384,12 +388,13 @@ class Page:
 
     def _beside(self, judged: Judged) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
         """Two runs of one case next to each other: on the two backends; warm and cold, where those disagree."""
-        other = {"eventlet": "threading", "threading": "eventlet"}.get(judged.case.backend)
-        twin = other and _find(self.results.cases, format_case(replace(judged.case, backend=other)))
+        other = self.pairs.get(judged.case)
+        twin = other and _find(self.results.cases, format_case(other))
         if twin:
             sides = sorted([judged, self.evidence.judged(twin)], key=lambda one: one.case.backend)
             yield "eventlet beside threading", tuple(
-                (f"{one.case.backend}: {one.verdict.grade} {one.verdict.outcome}", _side(one.seen)) for one in sides)
+                (f"{one.case.backend}: {one.verdict.grade} {one.verdict.outcome}{_where(judged.case, one.case)}",
+                 _side(one.seen)) for one in sides)
         if judged.beside is not None:
             yield "a cold run beside a warm one", (("cold", _side(judged.seen)), ("warm", _side(judged.beside)))
 
@@ -445,6 +450,11 @@ def _milestones(results: Results, sites: Sequence[str]) -> dict[str, tuple[str, 
 def _find(cases: Sequence[Line], case_id: str) -> Line | None:
     at = bisect_left(cases, case_id, key=lambda line: line.case_id)
     return cases[at] if at < len(cases) and cases[at].case_id == case_id else None
+
+
+def _where(mine: Case, shown: Case) -> str:
+    """The other's id where it differs by more than the backend: with one worker the launcher may be the service itself."""
+    return f", {format_case(shown)}" if shown.backend != mine.backend and is_by_part(mine, shown) else ""
 
 
 def _side(seen: Observation) -> str:

@@ -28,7 +28,7 @@ from observations import (
     judged,
 )
 
-from chaos.judge import ACCEPTABLE, for_pair, judge, judge_pair, judge_pairs, pair_key
+from chaos.judge import ACCEPTABLE, for_pair, judge, judge_pair, judge_pairs
 from chaos.model import (
     Broken,
     Case,
@@ -345,10 +345,25 @@ def test_a_half_that_could_not_be_graded_makes_no_finding_of_the_other() -> None
     assert judge_pair(*pair) == pair
 
 
-def test_the_key_of_a_pair_is_the_case_without_its_backend() -> None:
-    assert pair_key(a_case(RAISE, backend="eventlet")) == pair_key(a_case(RAISE, backend="threading"))
-    assert pair_key(a_case(RAISE)) != pair_key(a_case(STALL))
-    assert pair_key(a_case(RAISE, workers=1)) != pair_key(a_case(RAISE, workers=2))
+def by_part(left: Observation, right: Observation) -> tuple[Judged, Judged]:
+    """A service that fails in the launcher itself under eventlet, and in its worker under threading."""
+    mine, its = replace(RAISE_ONCE, role="parent"), replace(RAISE_ONCE, role="worker")
+    return (half("eventlet", replace(left, expected=Expectation(1, serving_roles=("parent",))), mine),
+            half("threading", replace(right, expected=Expectation(1, serving_roles=("worker.0",))), its))
+
+
+def test_where_the_launcher_itself_serves_on_one_backend_and_its_worker_on_the_other_the_two_are_judged_as_a_pair() -> None:
+    pair = by_part(an_early_end(Exited(0), in_parent(RAISE_ONCE)), a_hang(a_firing(RAISE_ONCE)))
+    difference = Broken("same-on-both-backends", "false-success under eventlet, hang-suspected under threading")
+    for two in (pair, (for_pair(pair[0]), for_pair(pair[1]))):
+        assert [one.verdict.broken[-1] for one in judge_pair(*two)] == [difference, difference]
+    assert judge_pairs(pair) == judge_pair(*pair)
+
+
+def test_a_worker_that_is_born_again_is_no_finding_beside_a_launcher_that_ended_cleanly() -> None:
+    pair = by_part(an_early_end(Exited(1), in_parent(RAISE_ONCE), output=SAID), an_observation(fired=(a_firing(RAISE_ONCE),)))
+    assert [one.verdict.outcome for one in pair] == [Outcome.CLEAN_EXIT, Outcome.RECOVERED]
+    assert judge_pair(*pair) == pair
 
 
 @pytest.mark.parametrize("fault", [RAISE, STALL])

@@ -10,12 +10,13 @@ import pytest
 from test_report_literals import a_baseline, a_hang, a_sweep, feed_all, judged, results_of
 
 from chaos import cli
-from chaos.caseid import format_case
+from chaos.caseid import format_case, parse_case
 from chaos.errors import UsageError
 from chaos.events import CaseFinished, Event
 from chaos.judge import judge_pairs
 from chaos.merge import merged
 from chaos.model import Case, Grade, Judged, Outcome
+from chaos.pairs import pairs_of
 from chaos.report.files import Files
 from chaos.report.history import KEPT, nights, remember, trend
 from chaos.report.jsonfile import read_cases
@@ -34,10 +35,11 @@ def a_case(case_id: str) -> Judged:
 def finished(ids: Iterable[str]) -> list[Event]:
     """A sweep of these cases as it is told: pairs of backends are judged as such."""
     first, *_, last = told = a_sweep(map(a_case, ids), variants=[a_baseline(f"scheduler/{b}/w1/none") for b in BACKENDS])
-    twins: dict[Case, Judged] = {}
+    pairs = pairs_of(map(parse_case, ids), lambda _: ())
+    waiting: dict[Case, Judged] = {}
     events: list[Event] = []
     for event in told[1:-1]:
-        events += [event, *(as_pair(twins, event.judged) if isinstance(event, CaseFinished) else ())]
+        events += [event, *(as_pair(pairs, waiting, event.judged) if isinstance(event, CaseFinished) else ())]
     return [first, *events, last]
 
 
