@@ -113,7 +113,8 @@ def _heading(command: str, judged: Judged, versions: Sequence[tuple[str, str]]) 
     yield "#!/usr/bin/env python3"
     yield from _said(f'"""{verdict.outcome}: {command} ({where}) when {" and ".join(map(_in_words, case.faults))}.')
     yield "Run it with the Python that has the launcher. Exit status 1: the defect is there. Seen with"
-    yield from _said(f"{', '.join(f'{name} {version}' for name, version in versions)}: {ended(seen.ending, seen.elapsed_s)}")
+    seen_with = ", ".join(f"{name} {version}" for name, version in versions) or "a Python that did not say its version"
+    yield from _said(f"{seen_with}: {ended(seen.ending, seen.elapsed_s)}")
     yield from (_clipped(one_line(f"{broken.promise}: {broken.because}")) for broken in verdict.broken[:2])
     yield f'{format_case(case)}"""'
     yield "import builtins, contextlib, functools, importlib, os, sys"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import importlib.metadata
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from chaos.events import (
     SweepStarted,
     VariantReady,
 )
+from chaos.installed import versions_of
 from chaos.judge import for_pair, judge, judge_pair
 from chaos.model import Case, Grade, Judged, Observation, Variant, Warm
 from chaos.pairs import pairs_of, serving_in
@@ -35,7 +35,6 @@ from chaos.runner.request import Request, Runs
 from chaos.target import Target
 
 TRACED_RUNS = 2
-PACKAGES = ("oslo.service", "cotyledon", "oslo.messaging", "eventlet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ def healthy(variant: Variant) -> bool:
 def sweep(target: Target, options: Options, pool: Runs) -> Iterator[Event]:
     """Everything, in order. Ends after the baselines when one of them is not healthy: nothing is injected then."""
     began = time.monotonic()
-    yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions(), options.part)
+    yield SweepStarted(target.command, options.seed, options.jobs, options.profile.value, versions_of(target), options.part)
     variants = []
     exhaustive = options.profile.exhaustive
     for variant in run_baselines(pool, target, variants_of(target, options), options.timing,
@@ -261,14 +260,3 @@ def as_pair(pairs: Mapping[Case, Case], waiting: dict[Case, Judged], judged: Jud
     for before, after in zip((twin, judged), judge_pair(twin, judged), strict=True):
         if after.verdict != before.verdict:
             yield CaseRejudged(after.case, after.verdict)
-
-
-def versions() -> tuple[tuple[str, str], ...]:
-    """The installed versions of the packages whose behaviour a sweep of an OpenStack launcher shows."""
-    found = []
-    for name in PACKAGES:
-        try:
-            found.append((name, importlib.metadata.version(name)))
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return tuple(found)

@@ -99,7 +99,7 @@ class Target:
             module, _, qualified = self.command.partition(":")
             text = SCRIPT.format(module=module, first=qualified.partition(".")[0], callable=qualified)
             return (self.python, "{script}", *args), (module.rpartition(".")[2], text)
-        return (_executable(self.command, self.python), *args), None
+        return (executable(self.command, self.python), *args), None
 
     def environment(self, case: Case) -> tuple[tuple[str, str], ...]:
         return tuple((name, self._filled(value, case)) for name, value in (*self.env, *self._choice(case).env))
@@ -147,7 +147,7 @@ def _filled(word: str, case: Case) -> str:
     return word.replace("{backend}", case.backend).replace("{workers}", str(asked))
 
 
-def _executable(command: str, python: str) -> str:
+def executable(command: str, python: str) -> str:
     """A path to a script, or a console script beside the target's Python or on PATH."""
     if os.sep in command:
         return os.path.abspath(command)
@@ -237,7 +237,7 @@ def _must_be_startable(target: Target, known: dict[str, Target]) -> None:
         _must_have_callable(target)
     elif os.sep in command:
         _must_be_script(command)
-    elif not os.access(_executable(command, target.python), os.X_OK):
+    elif not os.access(executable(command, target.python), os.X_OK):
         raise UsageError(f"unknown target {command!r}: it is neither a known target ({', '.join(sorted(known))}) nor a "
                          f"console script on PATH nor package.module:callable nor a path{nearest(command, known)}")
 

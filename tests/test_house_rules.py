@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "readiness": set(),
     "entry": {"caseid", "readiness"},
     "target": {"entry", "errors", "model"},
+    "installed": {"target"},
     "draft": {"model", "readiness", "target"},
     "typed": {"actions", "caseid", "catalog", "errors", "model", "target"},
     "prepare": {"arming", "caseid", "catalog", "model", "runner.request", "secrets", "target"},
@@ -100,8 +101,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network.tls": set(),
     "transport": {"errors", "network.broker", "network.client", "network.tls", "network.wire", "runner.request"},
     # the whole way through, as events
-    "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "judge", "model", "pairs", "plan", "prepare",
-              "runner.launch", "target"} | RUNNER,
+    "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "installed", "judge", "model", "pairs", "plan",
+              "prepare", "runner.launch", "target"} | RUNNER,
     # the same over several machines
     "distributed": set(),
     "distributed.batch": {"", "codec", "model", "runner.request"},
@@ -112,8 +113,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "pairs", "report.document", "report.jsonfile", "sweep"},
     "commands": {"actions", "bundle", "caseid", "catalog", "compare", "distributed.cluster", "doctor", "draft",
-                 "errors", "export", "events", "judge", "known", "merge", "model", "plan", "prepare", "runner.launch",
-                 "runner.probing", "sweep",
+                 "errors", "export", "events", "installed", "judge", "known", "merge", "model", "plan", "prepare",
+                 "runner.launch", "runner.probing", "sweep",
                  "target", "transport", "typed"} | COMMANDS | RUNNER | REPORT,
     "cli": {"", "commands", "errors", "plan"},
     "__main__": {"cli"},
@@ -151,6 +152,8 @@ MAY_CREATE = {
     "runner.zygote": {"subprocess"},
     # It asks the target's Python where a module is, so that a mistyped target is an error before anything is started.
     "target": {"subprocess"},
+    # It asks the same Python for its version and its folders, so that a report names the versions that were tested.
+    "installed": {"subprocess"},
 }
 
 KILLS = {"os.kill", "os.killpg", "signal.pidfd_send_signal", ".kill", ".terminate", ".send_signal"}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -14,9 +12,9 @@ from chaos.commands.asked import target_called, timing_of
 from chaos.commands.running import run_cases, stored_case
 from chaos.commands.status import Status
 from chaos.errors import UsageError
+from chaos.installed import versions_of
 from chaos.model import Grade, Judged
 from chaos.prepare import request_for
-from chaos.sweep import versions
 from chaos.target import Target
 from chaos.typed import case_of
 
@@ -37,7 +35,7 @@ def do_bundle(options: Namespace) -> Status:
         print(f"{format_case(case)}: {judged.verdict.outcome}, {judged.verdict.grade}: there is no defect to show")
         return Status.INCONCLUSIVE
     request = request_for(target, case, timing_of(options), judged.seen.expected)
-    _hand_out(script_of(request, target.command, judged, _versions(target)), options.out, judged, target)
+    _hand_out(script_of(request, target.command, judged, versions_of(target)), options.out, judged, target)
     return Status.PASS
 
 
@@ -50,13 +48,6 @@ def _must_be_python(target: Target) -> None:
     if not is_python(target.command, first):
         raise UsageError(f"{target.command} is no Python launcher, and only in one a place can be patched; chaos repro shows "
                          "the case, and chaos repro --export pytest makes a test of it")
-
-
-def _versions(target: Target) -> tuple[tuple[str, str], ...]:
-    """Of what chaos runs under; of another Python only which one that is."""
-    if target.python != sys.executable:
-        return (("the Python of", target.python),)
-    return (("Python", platform.python_version()), *versions())
 
 
 def _hand_out(text: str, out: Path | None, judged: Judged, target: Target) -> None:
