@@ -90,18 +90,33 @@ def run_baselines(pool: Runs, target: Target, cases: Iterable[Case], timing: Tim
     ``warm``: each is started once more, warm, from what the first start imported, and the two are compared.
     ``exhaustive``: each is started twice more, traced, which is slow and therefore not what a good start looks like.
     """
-    requests = [request_for(target, case, timing, None, thorough=thorough, learns=warm) for case in cases]
-    done = {request.case: seen for request, seen in pool.run(requests) if seen is not None}
-    variants = [_variant(request, done[request.case]) for request in requests]
-    if warm:
-        variants = _with_warmth(pool, target, variants, timing, thorough=thorough)
-    for variant in variants:
+    for variant in _baselines(pool, target, cases, timing, thorough=thorough, warm=warm):
         if healthy(variant) and not variant.baseline.seen.expected.speaks and tracer():
             variant = _with_syscalls(pool, target, variant, timing)
         if exhaustive and healthy(variant):
             traced = [request_for(target, variant.baseline.case, timing, None, exhaustive=True)] * TRACED_RUNS
             variant = with_calls(variant, tuple(seen for _, seen in pool.run(traced) if seen is not None))
         yield variant
+
+
+def _baselines(pool: Runs, target: Target, cases: Iterable[Case], timing: Timing, *,
+               thorough: bool, warm: bool) -> list[Variant]:
+    """A warm start follows as soon as the cold one has shown what to import ahead."""
+    requests = [request_for(target, case, timing, None, thorough=thorough, learns=warm) for case in cases]
+    found = dict[Case, Variant]()
+    feed = _Feed(requests)
+    for request, seen in pool.run(feed):
+        if seen is None:
+            continue
+        if request.ahead:
+            found[request.case] = _with_warmth(found[request.case], request, seen)
+            continue
+        variant = found[request.case] = _variant(request, seen)
+        if warm and healthy(variant) and seen.ahead:
+            again = request_for(target, request.case, timing, seen.expected, thorough=thorough)
+            said = (f"said\t{line}" for line in seen.output.splitlines())
+            feed.again.append(replace(again, ahead=pool.remember((*seen.ahead, *said))))
+    return [found[request.case] for request in requests]
 
 
 def _with_syscalls(pool: Runs, target: Target, variant: Variant, timing: Timing) -> Variant:
@@ -112,33 +127,15 @@ def _with_syscalls(pool: Runs, target: Target, variant: Variant, timing: Timing)
 
 
 def _variant(request: Request, seen: Observation) -> Variant:
-    return Variant(Judged(request.case, seen, judge(request.case, seen)), sites_of(seen))
+    judged = Judged(request.case, replace(seen, ahead=()), judge(request.case, seen))
+    variant = Variant(judged, sites_of(seen))
+    return replace(variant, warm=Warm(because="its processes did not say what they import")) if request.learns else variant
 
 
-def _with_warmth(pool: Runs, target: Target, variants: Sequence[Variant], timing: Timing, *,
-                 thorough: bool) -> list[Variant]:
-    """The variants with what is known of their warm starts."""
-    found = dict[Case, Warm]()
-    requests = []
-    for variant in variants:
-        seen, case = variant.baseline.seen, variant.baseline.case
-        if not healthy(variant) or not seen.ahead:
-            found[case] = Warm(because="its processes did not say what they import")
-            continue
-        said = (f"said\t{line}" for line in seen.output.splitlines())
-        request = request_for(target, case, timing, seen.expected, thorough=thorough)
-        requests.append(replace(request, ahead=pool.remember((*seen.ahead, *said))))
-    baselines = {variant.baseline.case: variant.baseline for variant in variants}
-    for request, warm in pool.run(requests):
-        if warm is not None:
-            judged = Judged(request.case, warm, judge(request.case, warm))
-            found[request.case] = warmth(baselines[request.case], judged, request.ahead)
-    return [replace(variant, warm=found[variant.baseline.case], baseline=_without_ahead(variant.baseline))
-            for variant in variants]
-
-
-def _without_ahead(baseline: Judged) -> Judged:
-    return replace(baseline, seen=replace(baseline.seen, ahead=()))
+def _with_warmth(variant: Variant, request: Request, seen: Observation) -> Variant:
+    """The variant with what is known of its warm starts, of which ``seen`` is the first."""
+    judged = Judged(request.case, seen, judge(request.case, seen))
+    return replace(variant, warm=warmth(variant.baseline, judged, request.ahead))
 
 
 def healthy(variant: Variant) -> bool:

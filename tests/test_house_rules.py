@@ -62,7 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.folder": {"readiness", "runner.ports", "runner.request"},
     "runner.asker": {"runner.ending"},
     "runner.signs": {"model", "readiness", "runner.asker", "runner.facts"},
-    "runner.zygote": {"runner.folder", "runner.request"},
+    "runner.zygote": {"runner.folder"},
+    "runner.zygotes": {"runner.folder", "runner.request", "runner.zygote"},
     "runner.outside": {"catalog", "model", "runner.facts"},
     "runner.launch": {"actions", "catalog", "runner.ending", "runner.folder", "runner.tree", "runner.zygote"},
     "runner.facts": {"model", "runner.tree", "runner.wire"},
@@ -76,7 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                          "runner.proof.prover", "runner.request", "runner.serving", "runner.signs", "runner.stacks",
                          "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "model", "runner.ending", "runner.launch", "runner.request", "runner.supervise",
-                    "runner.tree", "runner.zygote"},
+                    "runner.tree", "runner.zygote", "runner.zygotes"},
     "runner.pool": {"codec", "model", "runner.request"},
     # what works on this machine: tried, then told
     "doctor": {"plan", "report.safetext"},

@@ -20,7 +20,9 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -30,7 +32,8 @@ from chaos.runner import ending, tree
 from chaos.runner.launch import CannotStart
 from chaos.runner.request import HELD, Request
 from chaos.runner.supervise import supervise
-from chaos.runner.zygote import Kept, NotWarm, Warden, WardenGone, Zygotes
+from chaos.runner.zygote import Kept, NotWarm, Warden, WardenGone
+from chaos.runner.zygotes import Coming, Zygotes
 
 SPARE_S = 20.0
 """What a supervisor may take beyond all limits of its case (stacks, clean-up, a busy machine) before it counts as stuck."""
@@ -84,20 +87,19 @@ class Supervisor:
 class Host:
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
-        self.selector.register(0, selectors.EVENT_READ)
+        self.selector.register(0, selectors.EVENT_READ, self._read_requests)
         self.pending = b""
         self.zygotes = Zygotes()
         self.supervisors: dict[int, Supervisor] = {}
         """By the descriptor on which we hear them."""
 
     def step(self) -> None:
-        """Wait for the caller or a supervisor, and do what it wants. Raises `Closed`."""
+        """Wait for the caller, a supervisor or a zygote on its way, and do what it wants. Raises `Closed`."""
         for key, _ in self.selector.select(LOOK_EVERY_S):
-            if key.fd == 0:
-                self._read_requests()
-            else:
-                self._hear(self.supervisors[key.fd])
+            key.data()
         now = time.monotonic()
+        for coming in self.zygotes.late(now):
+            self._step(coming, coming.give_up)
         for one in [one for one in self.supervisors.values() if one.folder and now > one.until]:
             self._finish(one, _broken(f"the supervisor (pid {one.pid}) was still busy after {one.longest_s:.0f} s"))
 
@@ -111,6 +113,34 @@ class Host:
 
     def _start(self, line: bytes) -> None:
         request = from_data(Request, json.loads(line))
+        coming = self.zygotes.coming(request)
+        if coming is None:
+            self._give(request, line)
+            return
+        coming.then.append(partial(self._give, request, line))
+        if len(coming.then) == 1:
+            self._listen(coming)
+
+    def _listen(self, coming: Coming) -> None:
+        """To a zygote that has just been begun; whoever waits for it goes on as soon as there is a result."""
+        if coming.result is None:
+            for fd in coming.hears:
+                self.selector.register(fd, selectors.EVENT_READ, partial(self._step, coming, coming.hear))
+            return
+        self.zygotes.take(coming)
+        for give in coming.then:
+            give()
+
+    def _step(self, coming: Coming, step: Callable[[], None]) -> None:
+        before = coming.hears
+        for fd in before:
+            self.selector.unregister(fd)
+        step()
+        if before:      # else it has come to its end by what it said on its other channel
+            self._listen(coming)
+
+    def _give(self, request: Request, line: bytes) -> None:
+        """To a supervisor that has no other, to run it."""
         how: dict[str, str | int]
         try:
             warden = self.zygotes.warden(request)
@@ -139,7 +169,7 @@ class Host:
         os.close(asked)
         os.close(answers)
         one = self.supervisors[hears] = Supervisor(pid, asks, hears)
-        self.selector.register(hears, selectors.EVENT_READ)
+        self.selector.register(hears, selectors.EVENT_READ, partial(self._hear, one))
         return one
 
     def _hear(self, one: Supervisor) -> None:

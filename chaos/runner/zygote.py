@@ -8,8 +8,6 @@ reason to start cold, in words.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import hashlib
 import os
 import re
 import select
@@ -20,14 +18,8 @@ import time
 from pathlib import Path
 
 from chaos.runner.folder import Folder
-from chaos.runner.request import Request
 
-IMPORT_WITHIN_S = 30.0
 ANSWER_WITHIN_S = 8.0
-MOST_ZYGOTES = 3
-"""Kept by one host at a time, about 60 to 130 MB each: a plan runs through its variants one after the other."""
-TRIES = 3
-"""A module that logs while it is imported is left to the case itself: so often the imports are begun again without it."""
 _DIGITS = re.compile(rb"\d+")
 
 
@@ -40,7 +32,8 @@ class NotWarm(Exception):
 
 
 class Zygote:
-    """One process to fork from, and the channels to it. ``early``: the sites that its imports reach."""
+    """One process to fork from, and the channels to it. ``hears``: which are readable when it says something before it is
+    ready. ``early``: the sites that its imports reach."""
 
     def __init__(self, folder: Folder, ahead: Path, without: frozenset[str]) -> None:
         """Execute it. Raises `NotWarm` when it cannot be."""
@@ -54,6 +47,7 @@ class Zygote:
         self.preface = b""
         self.free: list[Kept] = []
         self.busy = 0
+        self._told = self._printed = b""
         asked, self._control = os.pipe2(os.O_CLOEXEC)
         self._answers, answered = os.pipe2(os.O_CLOEXEC)
         self._output, output = os.pipe2(os.O_CLOEXEC)
@@ -68,39 +62,34 @@ class Zygote:
         finally:
             for fd in (asked, answered, output):
                 os.close(fd)
+        self.hears = [self._answers, self._output]
+        for fd in self.hears:
+            os.set_blocking(fd, False)
 
-    def get_ready(self) -> set[str]:
-        """Wait until it has done the imports. Returns the modules that it should have left alone; raises `NotWarm`."""
-        said, printed = self._hear_out()
-        loud = {words[1] for words in said if words[0] == "loud"}
+    def hear(self) -> set[str] | None:
+        """Read what it says. Once it has done the imports: the modules that it should have left alone. Raises `NotWarm`."""
+        printed, is_silent = _read(self._output)
+        self._printed += printed
+        if is_silent and self._output in self.hears:
+            self.hears.remove(self._output)     # it has closed its output, which is readable for ever then
+        told, ended = _read(self._answers)
+        self._told += told
+        if self._told.endswith(b"ready\n"):
+            return self._imported([line.split("\t") for line in self._told.decode("utf-8", "replace").splitlines()])
+        if ended:
+            last = self._printed.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise NotWarm("it ended while it imported" + (f": {last[0]}" if last else ""))
+        return None
+
+    def _imported(self, said: list[list[str]]) -> set[str]:
+        self._printed += _read(self._output)[0]
         problems = [words[1] for words in said if words[0] == "problem"]
         if problems:
             raise NotWarm("; ".join(problems[:3]))
         self.early = frozenset(words[1] for words in said if words[0] == "early")
-        lines = printed.splitlines(keepends=True)
+        lines = self._printed.splitlines(keepends=True)
         self.preface = b"".join(line for line in lines if _shape(line) in self._said)
-        return loud
-
-    def _hear_out(self) -> tuple[list[list[str]], bytes]:
-        """What it reports, line by line, and what its imports printed."""
-        told, printed = b"", b""
-        until = time.monotonic() + IMPORT_WITHIN_S
-        while not told.endswith(b"ready\n"):
-            readable, _, _ = select.select([self._answers, self._output], [], [], max(0.0, until - time.monotonic()))
-            if not readable:
-                raise NotWarm(f"its imports took more than {IMPORT_WITHIN_S:.0f} s")
-            if self._output in readable:
-                printed += os.read(self._output, 65536)
-            if self._answers in readable:
-                data = os.read(self._answers, 65536)
-                if not data:
-                    last = printed.decode("utf-8", "replace").strip().splitlines()[-1:]
-                    raise NotWarm("it ended while it imported" + (f": {last[0]}" if last else ""))
-                told += data
-        os.set_blocking(self._output, False)
-        with contextlib.suppress(BlockingIOError):
-            printed += os.read(self._output, 1 << 20)
-        return [line.split("\t") for line in told.decode("utf-8", "replace").splitlines()], printed
+        return {words[1] for words in said if words[0] == "loud"}
 
     def free_warden(self, folder: Path) -> Kept:
         """One that holds no case: one that is left over, or a new one, whose channels are made in ``folder``."""
@@ -182,109 +171,17 @@ class Warden:
         line, _, self._partial = self._partial.partition(b"\n")
         return line.decode()
 
-class Zygotes:
-    """Those of one host: made when a case asks for one, the least recently used is given up."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, Zygote | str] = {}
-        self._wardens: set[Kept] = set()
-        self._count = 0
-
-    def pids(self) -> frozenset[int]:
-        return frozenset(one.process.pid for one in self._kept.values() if isinstance(one, Zygote))
-
-    def warden(self, request: Request) -> Kept:
-        """A process that forks the case. Raises `NotWarm` with the reason if there is none."""
-        zygote = self._fitting(request)
-        self._count += 1
-        kept = zygote.free_warden(Path(os.path.dirname(request.folder), f"warden-{self._count}"))
-        self._wardens.add(kept)
-        zygote.busy += 1
-        return kept
-
-    def close_channels(self) -> None:
-        """In a forked supervisor: they belong to the host alone, or nobody would see it end."""
-        for kept in self._wardens:
-            kept.close_channels()
-        for zygote in self._kept.values():
-            if isinstance(zygote, Zygote):
-                zygote.close_channels()
-
-    def give_back(self, kept: Kept, *, in_order: bool) -> None:
-        """Its case is over; ``in_order``: it can have another one."""
-        kept.zygote.busy -= 1
-        if in_order and kept.zygote in self._kept.values():
-            kept.zygote.free.append(kept)
-        else:
-            self._wardens.discard(kept)
-            kept.close()
-
-    def _fitting(self, request: Request) -> Zygote:
-        if not request.ahead:
-            raise NotWarm(request.cold_because)
-        key = key_of(request)
-        known = self._kept.pop(key, None)
-        if isinstance(known, Zygote) and known.process.poll() is not None:
-            known.close()
-            known = None
-        if known is None:
-            known = _made(request)
-        self._kept[key] = known
-        self._give_up_old()
-        if isinstance(known, str):
-            raise NotWarm(known)
-        for fault in request.case.faults:
-            if fault.site in known.early:
-                raise NotWarm(f"{fault.site} is reached by the target's imports")
-        return known
-
-    def _give_up_old(self) -> None:
-        """Not one that has a case under way: its wardens would fall to the host, which ends what it finds below itself."""
-        living = [(key, one) for key, one in self._kept.items() if isinstance(one, Zygote)]
-        for key, one in living[:-MOST_ZYGOTES]:
-            if not one.busy:
-                self._forget(key)
-
-    def _forget(self, key: str) -> None:
-        one = self._kept.pop(key, None)
-        if isinstance(one, Zygote):
-            self._wardens -= set(one.free)
-            one.close()
-
-    def close(self) -> None:
-        for key in list(self._kept):
-            self._forget(key)
-
-
-def _made(request: Request) -> Zygote | str:
-    """A zygote that is ready, or why there cannot be one."""
-    without: set[str] = set()
-    name = "0" * len(os.path.basename(request.folder))
-    request = dataclasses.replace(request, folder=os.path.join(os.path.dirname(request.folder), name), given=())
-    for _ in range(TRIES):
-        with Folder(request) as folder:
-            try:
-                zygote = Zygote(folder, Path(request.ahead), frozenset(without))
-            except NotWarm as reason:
-                return str(reason)
-            try:
-                loud = zygote.get_ready()
-            except NotWarm as reason:
-                zygote.close()
-                return str(reason)
-        if not loud - without:
-            return zygote
-        zygote.close()
-        without |= loud
-    return f"its imports log: {', '.join(sorted(without)[:3])}"
+def _read(fd: int) -> tuple[bytes, bool]:
+    """All that is there, and whether it was the end."""
+    whole = b""
+    with contextlib.suppress(BlockingIOError):
+        while data := os.read(fd, 65536):
+            whole += data
+        return whole, True
+    return whole, False
 
 
 def _shape(line: bytes) -> bytes:
     """A line of output without what differs from run to run."""
     return _DIGITS.sub(b"0", line.strip())
-
-
-def key_of(request: Request) -> str:
-    """Cases that can be forked from one process: the same command, environment, places and imports."""
-    parts = (request.argv, request.env, request.script, request.places, "notify.absent" in request.given, request.ahead)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -149,6 +149,29 @@ def test_cases_that_run_at_once_are_forked_from_one_process_and_kept_apart(stage
         assert {one.started_as for one in done.values()} == {"warm"}
 
 
+def test_two_interpreters_import_at_once_and_each_becomes_cases_of_its_own(stage: Stage) -> None:
+    gate = stage.folder / "gate"
+    os.mkfifo(gate)
+    with Pool(2) as pool:       # whoever opens one side of the gate waits for the other
+        warming = Warming(stage, pool, f"import os\nopen({str(gate)!r}, os.environ['SIDE']).close()")
+        requests = [replace(warming.request(f"print(os.environ['SIDE'], os.environ['TMPDIR'])\nsys.exit({n})"),
+                            env=(("SIDE", side),)) for n, side in enumerate("rw")]
+        done = {request.case_id: seen for request, seen in pool.run(requests) if seen is not None}
+    seen = [done[request.case_id] for request in requests]
+    assert [(one.started_as, one.ending) for one in seen] == [("warm", Exited(0)), ("warm", Exited(1))]
+    assert [one.output.split()[0] for one in seen] == ["r", "w"]
+    assert len({one.output.split()[1] for one in seen}) == 2
+
+
+def test_four_variants_in_turn_are_imported_once_each(stage: Stage, pool: Pool) -> None:
+    imported = stage.folder / "imported"
+    with pool:
+        warming = Warming(stage, pool, f"with open({str(imported)!r}, 'a') as out: out.write('.')")
+        variants = [replace(warming.request("sys.exit(4)"), env=(("VARIANT", str(n)),)) for n in range(4)]
+        assert {pool.run_one(request).started_as for request in variants * 2} == {"warm"}
+    assert imported.read_text() == "...."
+
+
 def test_a_process_to_fork_from_is_not_given_up_while_a_case_of_it_runs(stage: Stage) -> None:
     gate = stage.folder / "gate"
     os.mkfifo(gate)
