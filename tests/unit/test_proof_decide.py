@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+from itertools import product
+
 from chaos.runner.proof.decide import Scene, decide
 from chaos.runner.proof.values import Kind, Member, Source, Standing, Task, Waker
 
@@ -111,3 +115,23 @@ def test_no_part_is_proven_when_the_one_that_lives_could_help_it_or_may_still_fa
 def test_a_parent_that_waits_for_a_worker_that_lives_is_not_stuck() -> None:
     assert part(child_of(1, 2, 3), owes=frozenset({"parent"})) is None
     assert part(owes=frozenset()) is None
+
+
+def test_what_is_not_proven_with_fewer_sources_is_not_proven_with_more() -> None:
+    """The prover looks first as if nobody outside held anything, and goes no further where that proves nothing. Every tree
+    of three, every choice of who moves and who owes, at most one source a process."""
+    trees = ([process(1, 2, 3), process(2), process(3)], [process(1, 2), process(2, 3), process(3)])
+    others = {1: (2, 3), 2: (1, 3), 3: (1, 2)}
+    choices = {pid: (None, at(pid, UNTIL_S - 1), at(pid, UNTIL_S + 1), replace(OUTSIDE, pid=pid), held_by(pid, *others[pid]),
+                     held_by(pid, others[pid][0]), child_of(pid, 3)) for pid in others}
+    subsets = [frozenset(pid for pid in others if bits >> pid & 1) for bits in range(0, 16, 2)]
+    for members, moving, owes in product(trees, subsets, (ALL, ALL - {"parent"}, {"worker.0"})):
+        def proven(sources: tuple[Source | None, ...], members: list[Member] = members,
+                   moving: frozenset[int] = moving, owes: Collection[str] = owes) -> bool:
+            standings = [standing(pid, *filter(None, [source])) for pid, source in enumerate(sources, start=1)]
+            return decide(scene(members, standings, moving=moving), UNTIL_S, ROLES, owes) is not None
+
+        found = {sources: proven(sources) for sources in product(*choices.values())}
+        for sources in (sources for sources, is_proven in found.items() if is_proven):
+            for index in range(3):
+                assert found[*sources[:index], None, *sources[index + 1:]], (sources, moving, owes)

@@ -110,6 +110,12 @@ class Prover:
         longest_s = LOOK_AGAIN_S if len(roles) == len(self.scene.still if self.scene else ()) else LOOK_AGAIN_S / 5
         self.pause_s = min(longest_s, 2 * self.pause_s) if key == self.unproven else FIRST_PAUSE_S
         self.unproven, self.look_again_s = key, now_s + self.pause_s
+        scene = self.camera.take_unheld()
+        if scene is None:
+            return
+        self.scene = scene
+        if decide(scene, until_s, roles, owes) is None and not self._could_tell(scene, until_s, roles, owes):
+            return
         scene = self.camera.take()
         if scene is None:
             return
