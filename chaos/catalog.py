@@ -280,7 +280,7 @@ def _node(name: str, doc: str, promise: str) -> SiteDoc:
 
 
 REAL: tuple[SiteDoc, ...] = (
-    _wire("amqp.connect", "a connection to the broker is accepted (hits: connections, here and below)"),
+    _wire("amqp.connect", "a connection to the broker is accepted (hits, here and below: the connections that come to it)"),
     _wire("amqp.start", "the broker is about to greet (before Connection.Start)"),
     _wire("amqp.tune", "the broker has said its limits (after Connection.Tune)"),
     _wire("amqp.declare", "a queue is declared (at Queue.Declare)", promise="recovers"),
@@ -307,8 +307,10 @@ FROM_OUTSIDE: tuple[SiteDoc, ...] = (
     _outside("start.output", "it has written the first line of its output"),
     _outside("start.child", "a process of it has come to stay (hits: processes)"),
     _outside("start.ready", "it has just shown that it is ready"),
+    _outside("start.waiting", "it met another fault of the case a second ago, and has not ended: mostly it waits"),
 )
-"""Moments of a program that has no agent in it: one that is not Python, or Python that cannot be reached from inside."""
+"""Moments of a program that has no agent in it: one that is not Python, or Python that cannot be reached from inside. And
+of any whose broker is away: who waits for that reaches no site that an agent could see."""
 
 SYSCALL = "syscall."
 

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chaos.plan import ON_THE_NODE, ON_THE_WIRE
+from chaos.plan import ON_THE_NODE, ON_THE_WIRE, WHILE_IT_WAITS
 from chaos.report.safetext import one_line, wrapped
 
 NARROW = 20
@@ -47,8 +47,8 @@ class Part:
 
 
 _SITES = tuple(dict.fromkeys(row[0] for row in (*ON_THE_WIRE, *ON_THE_NODE)))
-_ON_RABBIT = (f"every case of --transport rabbit, {len(ON_THE_WIRE) + len(ON_THE_NODE)} a variant of the target: faults at "
-              f"{', '.join(_SITES)}; and tox run -e network")
+_ON_RABBIT = (f"every case of --transport rabbit, {len((*ON_THE_WIRE, *WHILE_IT_WAITS, *ON_THE_NODE))} a variant of the "
+              f"target: faults at {', '.join(_SITES)}; and tox run -e network")
 
 PARTS: tuple[Part, ...] = (
     Part("linux", "Linux", Lack.NEEDED, "chaos reads /proc and adopts orphans, which only Linux has"),

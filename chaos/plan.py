@@ -151,6 +151,9 @@ ON_THE_NODE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
     ("broker.consume", "halt", (), PERSISTENT), ("broker.consume", "pause", (), ONCE),
     ("broker.ready", "restart", (), ONCE), ("broker.ready", "crash", (), PERSISTENT))
 """The same, for a broker that is ours to break. These run one by one, so there are few."""
+WHILE_IT_WAITS: tuple[tuple[str, str], ...] = (
+    ("amqp.connect", "refuse"), ("amqp.connect", "blackhole"), ("amqp.declare", "down"), ("amqp.declare", "blackhole"))
+"""Brokers that a start waits for, before its workers have met one and after: SIGTERM comes in the middle of that."""
 FROM_OUTSIDE: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
     *((site, "signal", (name,), None) for site in ("start.exec", "start.output", "start.child", "start.ready")
       for name in ("TERM", "INT")),
@@ -171,9 +174,14 @@ SMOKE_ON_REAL = ("amqp.connect", "amqp.declare")
 
 def transport_cases(base: Case, profile: Profile, *, is_ours: bool = True) -> tuple[Case, ...]:
     """The cases that only a real transport has, in the order of a start, those that break the node last."""
-    rows = (*ON_THE_WIRE, *(ON_THE_NODE if is_ours else ()))
     if profile is Profile.SMOKE:
-        rows = tuple(row for row in rows if row[0] in SMOKE_ON_REAL)
+        return _each(base, tuple(row for row in ON_THE_WIRE if row[0] in SMOKE_ON_REAL))
+    told = Fault("start.waiting", "signal", ("TERM",), None, ONCE)
+    waits = (replace(base, faults=(Fault(site, action, hits=PERSISTENT), told)) for site, action in WHILE_IT_WAITS)
+    return (*_each(base, ON_THE_WIRE), *waits, *_each(base, ON_THE_NODE if is_ours else ()))
+
+
+def _each(base: Case, rows: tuple[tuple[str, str, tuple[str, ...], Hits], ...]) -> tuple[Case, ...]:
     return tuple(replace(base, faults=(Fault(site, action, args, None, hits),)) for site, action, args, hits in rows)
 
 

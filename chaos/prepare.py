@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from chaos.arming import DEBUG, MET_AT_ONCE, places_text, plan_text
 from chaos.caseid import format_case
-from chaos.catalog import BY_NAME, SYSCALL, By
+from chaos.catalog import BY_NAME, SYSCALL, Area, By
 from chaos.model import Case, Expectation, Fault, Limits, Warm
 from chaos.runner.request import Request
 from chaos.secrets import UNQUOTED, filled
@@ -20,6 +20,8 @@ READY_FACTOR = 6.0
 shared, and what came before the fault is not what is judged."""
 
 
+REACHING = ("rpc.connect", "dns.resolve")
+"""Sites inside a target at which its broker can be out of reach, beside those of the wire and the node."""
 GIVEN = ("missing", "unreadable", "unwritable", "absent", "gone")
 LOG_FILES = {"missing": "{folder}/no-such-folder/target.log", "unwritable": "/proc/sys/kernel/ostype", "full": "/dev/full"}
 """Where the log goes under a fault at ``log.file``. What is below ``/proc/sys`` may not be written to even by root."""
@@ -90,8 +92,16 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
                    plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns, extra=target.extra_sites),
                    places=places_text(case.faults, thorough=thorough, extra=target.extra_sites), learns=learns,
-                   limits=timing.limits(target, expected, wait_s=target.broker_wait_s if case.transport else 0.0),
+                   limits=timing.limits(target, expected, wait_s=target.broker_wait_s if keeps_broker_away(case) else 0.0),
                    expected=expected, ready=target.ready)
+
+
+def keeps_broker_away(case: Case) -> bool:
+    """Whether the case declares that its broker may be waited for: one of its faults is met on the way to a real one. In any
+    other, whoever waits longer than usual hangs."""
+    return case.transport is not None and any(
+        fault.site in REACHING or (fault.site in BY_NAME and BY_NAME[fault.site].area is Area.BROKER)
+        for fault in case.faults)
 
 
 def _is_met_at_once(fault: Fault) -> bool:

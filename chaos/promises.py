@@ -154,7 +154,7 @@ def ready_means_ready(case: Case, seen: Observation) -> Broken | None:
         came = f"READY=1 came {seconds(seen.ready_s)} after exec and it never served"
         stood = _missing_signs(seen) or (f"{len(serving_pids(seen))} of {seen.expected.servers} expected processes served at"
                                          " the end")
-        return Broken("ready-means-ready", f"{came} ({stood})")
+        return Broken("ready-means-ready", f"{came} ({stood}{_first_firing(case, seen)})")
     if _serves(seen) and _owes_notice(case, seen):
         when = "it serves" if seen.served_s is None else f"it served {seconds(seen.served_s)} after exec"
         return Broken("ready-means-ready", f"{when} and READY=1, which a good start sends, never came")
@@ -200,7 +200,7 @@ def stops_when_told(case: Case, seen: Observation) -> Broken | None:
     if asked_s is None:
         return None
     if isinstance(seen.ending, StillRunning) or seen.elapsed_s - asked_s > seen.limits.grace_s:
-        return _overstayed(seen, asked_s)
+        return _overstayed(case, seen, asked_s)
     if seen.served_s is None or _fired_after_start(seen, asked_s) or _true_after_stop(seen):
         return None
     took = f"{seconds(seen.elapsed_s - asked_s)} after it was told to stop, served and unbroken since"
@@ -332,14 +332,16 @@ def _owes_notice(case: Case, seen: Observation) -> bool:
     return seen.expected.notifies and seen.ready_s is None and not told_early and not unheard
 
 
-def _overstayed(seen: Observation, asked_s: float) -> Broken | None:
+def _overstayed(case: Case, seen: Observation, asked_s: float) -> Broken | None:
     took = seen.elapsed_s - asked_s
     if seen.proof is not None and isinstance(seen.ending, StillRunning):
         return Broken("stops-when-told", f"told to stop {seconds(asked_s)} after exec, it never will: {_proven(seen.proof)}")
     if took < seen.limits.grace_s and seen.stopped_watching != "grace":
         return None
     still = "still runs" if isinstance(seen.ending, StillRunning) else "ended only"
-    told = f"told to stop {seconds(asked_s)} after exec, it {still} {seconds(took)} later"
+    firings = retried(case, seen) if isinstance(seen.ending, StillRunning) else ()
+    doing = f" and goes on with its retries ({len(firings)} so far{_first_firing(case, seen)})" if firings else ""
+    told = f"told to stop {seconds(asked_s)} after exec, it {still} {seconds(took)} later{doing}"
     return Broken("stops-when-told", f"{told}; the grace time is {seconds(seen.limits.grace_s)}")
 
 

@@ -22,11 +22,13 @@ BANDWIDTH_STEP_S = 0.05
 
 @dataclass(slots=True, eq=False)
 class Armed:
-    """A toxic of a port: ``toxic`` may be changed while it acts; ``lifted`` ends it on every connection."""
+    """A toxic of a port: ``toxic`` may be changed while it acts; ``lifted`` ends it on every connection. ``came``: how many
+    connections have come to its moment."""
 
     toxic: Toxic
     lifted: asyncio.Event = field(default_factory=asyncio.Event)
     fired: int = 0
+    came: int = 0
 
 
 class Wire(Protocol):
@@ -51,6 +53,7 @@ class Live:
         self.armed = armed
         self.wire = wire
         self.connection = connection
+        self.hit = armed.came or connection
         self.fired = False
         self.passed = 0
         self.random = random.Random(f"{armed.toxic.seed} {connection}")

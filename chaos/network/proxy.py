@@ -221,7 +221,7 @@ class Connection:
     def meet(self, armed: Armed) -> None:
         """A toxic that is there when the connection comes, or is armed while it lives."""
         toxic = armed.toxic
-        if not toxic.meets(self.number) or self.over.is_set():
+        if self.over.is_set() or not (toxic.moment.is_of_amqp or toxic.meets(self.number)):
             return
         link = self.links[toxic.stream]
         passed = {Kind.NOW: True, Kind.BYTES: link.bytes > toxic.moment.amount or not toxic.moment.amount,
@@ -239,6 +239,10 @@ class Connection:
             self.pending.remove(armed)
         if armed.lifted.is_set() or self.over.is_set():
             return
+        if armed.toxic.moment.is_of_amqp:
+            armed.came += 1
+            if not armed.toxic.meets(armed.came):
+                return
         live = Live(armed, self, self.number, self.port.note_firing)
         if armed.toxic.word.acts is Acts.LISTENER:
             live.fire()
@@ -305,7 +309,7 @@ class Port:
         armed = self.armed[toxic.name] = Armed(toxic)
         if toxic.word.acts is Acts.LISTENER and toxic.moment.kind is Kind.NOW:
             self.strike(armed)
-            self._note(armed, 0)
+            self._note(armed, 0, 0)
             return
         for connection in tuple(self.connections.values()):
             connection.meet(armed)
@@ -345,12 +349,12 @@ class Port:
                 connection.end("down")
 
     def note_firing(self, live: Live) -> None:
-        self._note(live.armed, live.connection)
+        self._note(live.armed, live.connection, live.hit)
 
-    def _note(self, armed: Armed, connection: int) -> None:
+    def _note(self, armed: Armed, connection: int, hit: int) -> None:
         armed.fired += 1
         toxic = armed.toxic
-        self.tell("fired", port=self.name, toxic=toxic.name, word=toxic.word.name, connection=connection,
+        self.tell("fired", port=self.name, toxic=toxic.name, word=toxic.word.name, connection=connection, hit=hit,
                   moment=str(toxic.moment))
         if toxic.lasts_s is not None and armed.fired == 1:
             asyncio.get_running_loop().call_later(toxic.lasts_s, self._lift_later, armed)

@@ -93,6 +93,10 @@ class Moment:
     number: int = 1
     amount: float = 0.0
 
+    @property
+    def is_of_amqp(self) -> bool:
+        return self.kind in (Kind.BEFORE, Kind.AT, Kind.AFTER)
+
     def __str__(self) -> str:
         match self.kind:
             case Kind.NOW:
@@ -126,8 +130,10 @@ def parse_moment(text: str) -> Moment:
 class Toxic:
     """One fault on the wire, armed under a ``name``.
 
-    ``first``, ``last``: which connections of the port, by number from 1 in the order in which they were accepted; None:
-    all from ``first`` on. ``lasts_s``: lifted by itself so long after it first fired; None: until somebody lifts it.
+    ``first``, ``last``: which connections of the port, by number from 1 in the order in which they were accepted, or where
+    the moment is one of AMQP, in the order in which they came to it: a client that only looks whether the broker is there is
+    no declaration. None: all from ``first`` on. ``lasts_s``: lifted by itself so long after it first fired; None: until
+    somebody lifts it.
     """
 
     name: str
@@ -140,8 +146,8 @@ class Toxic:
     lasts_s: float | None = None
     seed: int = 0
 
-    def meets(self, connection: int) -> bool:
-        return connection >= self.first and (self.last is None or connection <= self.last)
+    def meets(self, number: int) -> bool:
+        return number >= self.first and (self.last is None or number <= self.last)
 
     def touches(self, stream: Stream) -> bool:
         """Whether pieces of this stream have to be shown to it."""

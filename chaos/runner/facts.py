@@ -154,8 +154,13 @@ class Facts:
     @property
     def told_to_stop(self) -> bool:
         """By chaos, or by a stop signal of the case to the launcher."""
-        return self.stop_sent_s is not None or any(
-            self._aimed(shot) in ((self.root_pid, "SIGTERM"), (self.root_pid, "SIGINT")) for shot in self.fired)
+        return self.stop_sent_s is not None or self.told_by_case_s is not None
+
+    @property
+    def told_by_case_s(self) -> float | None:
+        """When a fault of the case told the launcher to stop."""
+        stops = ((self.root_pid, "SIGTERM"), (self.root_pid, "SIGINT"))
+        return next((shot.at_s for shot in self.fired if self._aimed(shot) in stops), None)
 
     def is_gone(self, pid: int) -> bool:
         """Whether it was seen to live and is seen no more; not of one that was born since the last look."""

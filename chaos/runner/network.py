@@ -233,7 +233,7 @@ class Attached:
             self.seen_events += 1
             for index, fault in self.faults.items():
                 if self._is_of(event, index, fault):
-                    self._fire(index, event["at_s"], int(event["connection"]))
+                    self._fire(index, event["at_s"], int(event["hit"] if "hit" in event else event["connection"]))
                     if fault.action in REFUSING:
                         self._refuse_for_good(index, fault)
                 elif event["event"] == "reached" and event["method"] == REACHED.get(fault.site):

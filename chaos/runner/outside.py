@@ -16,6 +16,9 @@ from chaos.model import Fault, Hit, Process
 from chaos.runner.facts import Facts
 
 STARTED = "start.exec"
+WAITING = "start.waiting"
+WAITS_S = 1.2
+"""Long enough for a launcher that says every second that it waits."""
 STAYS_S = 0.1
 """A process that is there for so long is no short command: whether one of those is seen at all is a matter of luck."""
 _NUMBERS = {"freeze": signal.SIGSTOP}
@@ -51,6 +54,9 @@ class Outside:
                                                  and self._has_come_to_stay(one, now_s))], now_s)
             if self.facts.announced_s is not None:
                 self._note("start.ready", [self.facts.root_pid], now_s)
+            met_s = [firing.at_s for firing in self.facts.fired if firing.index not in self.faults]
+            if met_s and now_s - met_s[0] >= WAITS_S:
+                self._note(WAITING, [self.facts.root_pid], now_s)
             for index, fault in self.faults.items():
                 self._do(index, fault, now_s)
         self._read_trace(now_s)

@@ -281,7 +281,7 @@ class Run:
             if self.serving.is_up():
                 self._stop("it is up, and shows no more: stop it")
             else:
-                self.stopped_watching = "deadline"
+                self.stopped_watching = "deadline" if facts.told_by_case_s is None else "grace"
         elif facts.same_deaths >= SAME_DEATHS:
             self.stopped_watching = "respawn"
         else:
@@ -300,7 +300,10 @@ class Run:
         limits, facts = self.request.limits, self.facts
         if facts.stop_sent_s is not None:
             return facts.stop_sent_s + limits.grace_s + self.debugged.spent_s
-        return (facts.fired[0].at_s + limits.deadline_s if facts.fired else limits.boot_s) + self.debugged.spent_s
+        limit_s = facts.fired[0].at_s + limits.deadline_s if facts.fired else limits.boot_s
+        if facts.told_by_case_s is not None:    # it has its grace time, however soon its deadline would be
+            limit_s = max(limit_s, facts.told_by_case_s + limits.grace_s)
+        return limit_s + self.debugged.spent_s
 
     def _is_proven(self) -> bool:
         """Whether it is proven that what is owed will never come. What came while that was looked at is read first."""

@@ -18,6 +18,10 @@ STOPPED_EARLY = 128 + signal.SIGTERM
 """Told to stop before it was ready: what a shell shows for a process that SIGTERM ended."""
 
 
+class OutOfTime(TimeoutError):
+    """A deadline of this service has passed. Not for a time-out of a library, which says less of what is missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a start (or a stop) failed: where, with which exit status, and the cause in one line."""
@@ -34,6 +38,8 @@ def status_of(error: BaseException) -> int:
             return code
         case error if isinstance(error, MISCONFIGURED):
             return os.EX_CONFIG
+        case OutOfTime():
+            return os.EX_TEMPFAIL
         case error if isinstance(error, UNAVAILABLE):
             return os.EX_UNAVAILABLE
         case MemoryError() | OSError(errno=errno.EAGAIN):

@@ -1,4 +1,4 @@
-"""The sample scheduler's launcher: patch, configure, start, serve, return a status.
+"""The sample scheduler's launcher: patch, configure, wait for the broker, start, serve, return a status.
 
     python -m chaos.sample.launcher --backend threading --workers 2 --transport-url fake:/
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         backend = concurrency.chosen(arguments)
         concurrency.prepare(backend)
-        from chaos.sample import config, logs, startup
+        from chaos.sample import broker, config, logs, startup
 
         conf = config.load(arguments)
         redact = logs.set_up(conf)
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     workers = config.bounded_workers(conf)
     with startup.Watch(workers=workers, deadline_s=conf.startup_deadline, redact=redact) as watch:
         config.check_transport_url(conf)
+        broker.wait_for(conf)
+        watch.begin()
         return watch.status(serve(conf, backend, workers, watch))
 
 

@@ -1,7 +1,7 @@
 """The same scheduler started the way most projects start theirs today: what the launcher beside it is measured against.
 
 None of the launcher's care: the value of wait() is dropped, nobody watches the workers, the signal handlers are those
-of oslo.service only, and readiness is what oslo.service says.
+of oslo.service only, and readiness is what oslo.service says. Nobody waits for the broker: oslo.messaging does, for ever.
 """
 
 import sys
@@ -21,13 +21,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from oslo_service import service
 
     from chaos.sample import config
-    from chaos.sample.service import SchedulerService
+    from chaos.sample.careless import CarelessService
 
     conf = cfg.CONF
     config.parse(conf, arguments)
     logging.setup(conf, "scheduler")
 
-    server = SchedulerService.create(conf)
+    server = CarelessService.create(conf)
     launcher = service.launch(conf, server, workers=conf.workers)
     launcher.wait()
     return 0

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Protocol
 from oslo_service import service
 
 from chaos.sample import concurrency, logs, processes
-from chaos.sample.exits import Failure, in_one_line, status_of
+from chaos.sample.exits import Failure, OutOfTime, in_one_line, status_of
 from chaos.sample.reports import HELD, Lifeline, Word
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def fail_worker(lifeline: Lifeline, where: str, error: BaseException) -> NoRetur
     lifeline.fail(Failure(where, status_of(error), f"{where}: {in_one_line(error)}"))
 
 
-class NotServing(TimeoutError):
+class NotServing(OutOfTime):
     """The deadline passed before the service answered a call. Not for a call that was answered by an error."""
 
 

@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 
 from chaos.sample import concurrency, logs, processes
 from chaos.sample.concurrency import ConfigError
-from chaos.sample.exits import STOPPED_EARLY, Failure, in_one_line, status_of
+from chaos.sample.exits import STOPPED_EARLY, Failure, OutOfTime, in_one_line, status_of
 from chaos.sample.redaction import Redactor
 from chaos.sample.reporting import (
     CheckedService,
@@ -127,13 +127,12 @@ class Watch:
         life, self._life = os.pipe()
         self._inbox = Inbox(inbox)
         self._lifeline = Lifeline(self._pid, reports, life)
-        self._serve_by = time.monotonic() + deadline_s
+        self._serve_by = -math.inf
         self._settled = math.inf
-        self._until: float | None = self._serve_by + WATCH_LATER_S
+        self._until: float | None = None
         self._thread = threading.Thread(target=self._run, name="startup-watch", daemon=True)
 
     def __enter__(self) -> "Watch":
-        processes.end_after(self._deadline_s + 2 * WATCH_LATER_S)
         try:
             show_stacks_on_request()
             fail_with_any_thread(self.fail)
@@ -148,6 +147,12 @@ class Watch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if error is not None:
             self.fail("launcher", error)
+
+    def begin(self) -> None:
+        """From now on the start has its deadline: what it needs of others is there."""
+        self._serve_by = time.monotonic() + self._deadline_s
+        processes.end_after(self._deadline_s + 2 * WATCH_LATER_S)
+        self._lifeline.tell(Word.BEGINNING)
 
     def reporting(self, inner: CheckedService) -> ReportingService:
         """Return the service as the launcher must run it."""
@@ -197,7 +202,7 @@ class Watch:
         """End this process for an error, in the way of its role: a worker reports, the parent gives up."""
         if os.getpid() != self._pid:
             fail_worker(self._lifeline, where, error)
-        if not isinstance(error, ConfigError):  # which needs no traceback
+        if not isinstance(error, ConfigError | OutOfTime):  # which need no traceback
             LOG.error("%s failed", where, exc_info=error)
         self._give_up(Failure(where, status_of(error), in_one_line(error)))
 
@@ -322,6 +327,8 @@ class Watch:
                 self._hear_failure(report)
             case Word.LEAVING:
                 self._hear_of_leaving(report.pid)
+            case Word.BEGINNING:
+                self._until = self._serve_by + WATCH_LATER_S
             case Word.WAITING:
                 self._launcher_waits = True
             case Word.STOPPING:

@@ -46,6 +46,19 @@ def test_every_method_of_a_good_start_is_told_in_order(wire: Wire, port: ProxyPo
     assert _reached(wire, after) == START
 
 
+def test_connections_count_from_the_first_that_comes_to_the_moment(wire: Wire, port: ProxyPort) -> None:
+    port.arm("reset", "reset_peer", moment="at:Queue.Declare", first=1, last=1)
+    with connected(_url(port)):
+        pass                        # it looks whether the broker is there, and declares nothing
+    after = len(wire.line.events)
+    with pytest.raises(ConnectionResetError), connected(_url(port)) as connection:
+        _declared(connection)
+    fired = wire.line.event("fired", after=after, toxic="reset", within_s=WITHIN_S)
+    assert (fired["connection"], fired["hit"]) == (2, 1)
+    with connected(_url(port)) as connection:
+        _declared(connection)
+
+
 @pytest.mark.parametrize(("moment", "last", "stream"), [
     ("before:Connection.Start", None, "downstream"),
     ("after:Connection.Start", "Connection.Start", "downstream"),

@@ -100,6 +100,27 @@ def test_a_launcher_that_ignores_sigterm_is_watched_for_the_grace_time_and_kille
     assert "for_ever" in seen.stacks
 
 
+def test_a_launcher_that_its_case_tells_to_stop_has_the_grace_time_too(stage: Stage) -> None:
+    fault = Fault("start.output", "signal", ("TERM",), None, Hits(1, 1))
+    seen = stage.run("""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("up", flush=True)
+    now_and_then()
+    """, fault, limits=Limits(0.2, 0.8, 30, 0.3))
+    assert isinstance(seen.ending, StillRunning)
+    assert seen.stopped_watching == "grace"
+    assert seen.ending.after_s - seen.fired[0].at_s >= 0.8
+
+
+def test_a_launcher_that_waits_for_what_a_fault_keeps_away_is_told_to_stop_in_the_middle_of_it(stage: Stage) -> None:
+    away, told = Fault("thread.spawn", "delay", ("0",)), Fault("start.waiting", "signal", ("TERM",), None, Hits(1, 1))
+    seen = stage.run("threading.Thread(target=note).start(); now_and_then()", away, told, limits=LONG)
+    assert seen.ending == Killed("SIGTERM", by_chaos=True)
+    met_s, told_s = (firing.at_s for firing in seen.fired)
+    assert [firing.site for firing in seen.fired] == ["thread.spawn", "start.waiting"]
+    assert told_s - met_s >= 1.2
+
+
 def test_a_launcher_that_can_never_go_on_is_not_watched_until_the_deadline(stage: Stage) -> None:
     seen = stage.run("for_ever()", limits=LONG)
     assert isinstance(seen.ending, StillRunning)

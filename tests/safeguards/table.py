@@ -35,6 +35,7 @@ class Safeguard:
 
 ALL_DEFAULTS = "scheduler/threading/w1/service.create@parent#1=delay:0.3"
 FAILS_IN_START = "scheduler/eventlet/w2/service.start@worker=raise:RuntimeError"
+WAITS = "test_broker.py::test_a_wait_for_a_broker_that_refuses_has_a_bound_and_says_for_what_and_how_long_still"
 SPAWNED = "config.file@parent#1=set:DEFAULT:start_method:spawn"
 SLASH_IN_PASSWORD = "rabbit%3A%2F%2Fa%3Ab%252Fc%40127.0.0.1%3A1%2F"
 
@@ -121,6 +122,74 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "        config.check_transport_url(conf)\n",
         "",
         (Check("scheduler/threading/w1/config.file@parent#1=unquoted", 78),),
+    ),
+    # --- broker.py, and what goes with it; the cases on a real transport need RabbitMQ ---
+    Safeguard(
+        "the broker is waited for before anything is started",
+        "launcher.py",
+        "        broker.wait_for(conf)\n",
+        "",
+        (Check("scheduler/threading/w2-rabbit/amqp.connect=refuse", 75, "no broker at 127"),),
+        tests=(WAITS,),
+    ),
+    Safeguard(
+        "the wait for the broker takes nothing from the time of the start",
+        "launcher.py",
+        "        broker.wait_for(conf)\n        watch.begin()\n",
+        "        watch.begin()\n        broker.wait_for(conf)\n",
+        tests=(WAITS,),
+    ),
+    Safeguard(
+        "a start has a deadline",
+        "launcher.py",
+        "        watch.begin()\n",
+        "",
+        (Check("scheduler/threading/w2/service.start@worker=freeze", 75, "not up in time"),),
+    ),
+    Safeguard(
+        "the wait for the broker has a bound",
+        "broker.py",
+        "        if left_s <= 0:\n",
+        "        if False:\n",
+        (Check("scheduler/eventlet/w1-rabbit/amqp.connect=blackhole", 75, "no broker at 127"),),
+        tests=(WAITS,),
+    ),
+    Safeguard(
+        "the timer in C goes by the bound of the wait",
+        "broker.py",
+        "    processes.end_after(within_s + LATER_S)\n",
+        "",
+        (Check("scheduler/threading/w1-rabbit/amqp.connect=refuse", 75, "no broker at 127"),),
+    ),
+    Safeguard(
+        "whoever waits for the broker says so, for which, and how long still",
+        "broker.py",
+        '        LOG.warning("waiting',
+        '        LOG.debug("waiting',
+        tests=(WAITS,),
+    ),
+    Safeguard(
+        "what takes for ever does so beside the main thread, which keeps the time",
+        "broker.py",
+        '    threading.Thread(target=ask, name="broker", daemon=True).start()\n',
+        "    ask()\n",
+        (Check("scheduler/threading/w1-rabbit/amqp.connect=refuse", 75, "no broker at 127"),),
+        tests=(WAITS,),
+    ),
+    Safeguard(
+        "a deadline that passed has the status of what may work another time",
+        "exits.py",
+        "        case OutOfTime():\n            return os.EX_TEMPFAIL\n",
+        "",
+        (Check("scheduler/threading/w1/rpc.connect@worker=blackhole", 75, "NotServing"),),
+        tests=(WAITS,),
+    ),
+    Safeguard(
+        "a deadline that passed is one line, without a traceback that says nothing",
+        "startup.py",
+        "        if not isinstance(error, ConfigError | OutOfTime):",
+        "        if not isinstance(error, ConfigError):",
+        tests=(WAITS,),
     ),
     # --- concurrency.py, config.py, logs.py ---
     Safeguard(
@@ -560,14 +629,14 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "reporting.py",
         ", self._deadline(timeout_s):",
         ":",
-        (Check("scheduler/threading/w1/rpc.connect@worker=blackhole", 69, "NotServing"),),
+        (Check("scheduler/threading/w1/rpc.connect@worker=blackhole", 75, "NotServing"),),
     ),
     Safeguard(
         "a worker is ready when it has answered a call",
         "reporting.py",
         "            self._inner.check_serving()\n",
         "",
-        (Check("scheduler/threading/w1/rpc.dispatch@worker=stall", 69, "NotServing"),),
+        (Check("scheduler/threading/w1/rpc.dispatch@worker=stall", 75, "NotServing"),),
     ),
     Safeguard(
         "a worker dies with its parent",

@@ -155,6 +155,8 @@ def test_a_traceback_is_redacted_like_its_message() -> None:
         (OSError(errno.EMFILE, "x"), os.EX_TEMPFAIL),
         (OSError(errno.EACCES, "x"), os.EX_OSERR),
         (MemoryError(), os.EX_TEMPFAIL),
+        (TimeoutError("of a library"), os.EX_UNAVAILABLE),
+        (exits.OutOfTime("of ours"), os.EX_TEMPFAIL),
         (RuntimeError("can't start new thread"), os.EX_TEMPFAIL),
         (RuntimeError("x"), os.EX_SOFTWARE),
         (SystemExit(3), 3),

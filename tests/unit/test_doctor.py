@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaos.doctor import PARTS, Fact, Lack, is_fit, lines
-from chaos.plan import ON_THE_NODE, ON_THE_WIRE
+from chaos.plan import ON_THE_NODE, ON_THE_WIRE, WHILE_IT_WAITS
 
 NEEDED = [part.name for part in PARTS if part.lack is Lack.NEEDED]
 
@@ -36,7 +36,7 @@ def test_what_is_only_left_out_leaves_the_machine_fit_and_says_what_to_do() -> N
     others = [part.name for part in PARTS if part.lack is not Lack.NEEDED]
     assert is_fit(facts(*others))
     text = told(*others, width=2000)
-    count = len(ON_THE_WIRE) + len(ON_THE_NODE)
+    count = len(ON_THE_WIRE) + len(WHILE_IT_WAITS) + len(ON_THE_NODE)
     assert f"left out: every case of --transport rabbit, {count} a variant of the target" in text
     assert "broker.ready" in text
     assert "to have it: apt-get install rabbitmq-server" in text

@@ -58,6 +58,8 @@ from chaos.promises import PROMISES, same_on_both_backends
 BASELINE = a_case()
 RAISED, RAISED_ONCE, STALLED = a_case(RAISE), a_case(RAISE_ONCE), a_case(STALL)
 KILLED, TERMED = a_case(KILL_PARENT), a_case(TERM_PARENT)
+REFUSED = Fault("amqp.connect", "refuse")
+TOLD = Fault("start.waiting", "signal", ("TERM",), hits=ONCE)
 HARD_EXIT = Fault("launcher.launch", "exit", ("0", "hard"), role="parent", hits=ONCE)
 SOFT_EXIT = replace(HARD_EXIT, args=("0",))
 HELD = (Holding("temporary file", "scheduler.pid"),)
@@ -204,6 +206,9 @@ BREAKING: dict[str, list[Row]] = {
     "stops-when-told": [
         ("still there after the grace time", BASELINE, an_observation(
             ending=StillRunning(9.1), elapsed_s=9.1, stopped_watching="grace")),
+        ("told to stop while it retries", a_case(REFUSED, TOLD), a_hang(
+            *(a_firing(REFUSED, at_s=at_s, number=number) for number, at_s in enumerate((0.5, 4.0, 7.5), 1)),
+            in_parent(TOLD, index=1, at_s=1.7))),
         ("still there, though a fault fired while it stopped", RAISED, an_observation(
             ending=StillRunning(9.1), elapsed_s=9.1, stopped_watching="grace",
             fired=(a_firing(at_s=1.1, phase=Phase.STOP),))),
@@ -455,13 +460,15 @@ def test_a_healthy_run_breaks_nothing() -> None:
         ("nothing-held", "a port after SIGKILL of the launcher", ["port 127.0.0.1:8775 (held by pid 101)"]),
         ("gives-up", "three deaths of one worker",
          ["3 workers", "101, 102, 103", "2 births more", "1 expected", "10.5 s"]),
-        ("ready-means-ready", "READY=1 from a start that failed", ["0.4 s", "0 of 1"]),
+        ("ready-means-ready", "READY=1 from a start that failed", ["0.4 s", "0 of 1", "raise at service.start"]),
         ("ready-means-ready", "served, and READY=1 never came", ["1 s after exec", "never came"]),
         ("full-strength", "started, with a listener that answers nobody",
          ["0 of 1", "pid 101 started but answers no call"]),
         ("recovers", "a transient fault, then nothing", ["0.5 s", "10.5 s", "raise at service.start"]),
         ("stops-when-told", "still there after the grace time",
          ["told to stop 1 s after exec", "8.1 s later", "grace time is 8 s"]),
+        ("stops-when-told", "told to stop while it retries",
+         ["told to stop 1.7 s after exec", "goes on with its retries (3 so far, refuse at amqp.connect in worker.0"]),
         ("stops-when-told", "exit 1 after a clean stop", ["exited 1", "0.4 s"]),
         ("keeps-secrets", "in a good run", ["1 leak", "secret 0 in its output"]),
         ("stays-in-bounds", "processes", ["23 processes", "bound is 22"]),

@@ -154,10 +154,30 @@ def test_who_ends_in_the_usual_time_or_has_no_other_need_not_say_so() -> None:
     assert not waited("CRITICAL it failed", wait_s=0.0)
 
 
-def test_the_declared_wait_counts_on_a_real_transport_only() -> None:
+@pytest.mark.parametrize("fault", [REFUSED, Fault("broker.connect", "pause"), Fault("rpc.connect", "stall"),
+                                   Fault("dns.resolve", "raise", ("socket.gaierror",))])
+def test_a_wait_counts_where_the_case_keeps_the_broker_away(fault: Fault) -> None:
     target = dataclasses.replace(TARGET, broker_wait_s=5.0)
-    assert (request(target=target).limits.deadline_s, request(target=target).limits.wait_s) == (15.0, 5.0)
-    assert request(transport=None, target=target).limits.deadline_s == 10.0
+    limits = request(fault, target=target).limits
+    assert (limits.deadline_s, limits.wait_s) == (15.0, 5.0)
+
+
+@pytest.mark.parametrize("transport", ["rabbit", None])
+def test_a_wait_counts_in_no_other_case(transport: str | None) -> None:
+    target = dataclasses.replace(TARGET, broker_wait_s=5.0)
+    for faults in ((), (Fault("service.start", "stall"),)):
+        limits = request(*faults, transport=transport, target=target).limits
+        assert (limits.deadline_s, limits.wait_s) == (10.0, 0.0)
+    assert request(Fault("rpc.connect", "stall"), transport=None, target=target).limits.wait_s == 0.0
+
+
+def test_a_start_that_waits_for_a_broker_is_told_to_stop_in_the_middle_of_it() -> None:
+    told = Fault("start.waiting", "signal", ("TERM",), None, Hits(1, 1))
+    both = [case.faults for case in transport_cases(BASE, Profile.DEFAULT) if len(case.faults) > 1]
+    assert {(first.site, first.action) for first, _ in both} >= {("amqp.connect", "refuse"), ("amqp.connect", "blackhole")}
+    assert {second for _, second in both} == {told}
+    typed = format_case(dataclasses.replace(BASE, faults=both[0]))
+    assert parse_case(typed, sites=BY_NAME, actions=BY_WORD).faults == both[0]
 
 
 # --- what is done to the node ----------------------------------------------------------------------------------------------
