@@ -15,6 +15,10 @@ from chaos.target import TRANSPORT_URL, Target
 
 BASELINE_BOOT_S = 30.0
 """How long a start without a fault may take where nobody said otherwise: nova takes 5 s, three times that when loaded."""
+DEADLINE_S = 10.0
+DEADLINE_FACTOR = 3.0
+"""After its fault a launcher may take as long as this many good starts, and no less than the seconds above: who recovers may
+have all of its start before it once more, and one that takes 5 s takes 10 s where others work beside it."""
 READY_FACTOR = 6.0
 """A start under a fault that has not fired may take this many times the baseline's, on top of the deadline: machines are
 shared, and what came before the fault is not what is judged."""
@@ -57,8 +61,9 @@ def _changed(config: str, fault: Fault) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``deadline_s``: how long after its fault a launcher may take; None: the target's own, else 10 s. ``boot_s``: how
-    long a start without a fault may take: not the deadline, which is often set low because the faults are quick to see.
+    """``deadline_s``: how long after its fault a launcher may take; None: the target's own, else what its good start took
+    says. ``boot_s``: how long a start without a fault may take: not the deadline, which is often set low because the faults
+    are quick to see.
     """
 
     deadline_s: float | None = None
@@ -67,7 +72,8 @@ class Timing:
 
     def limits(self, target: Target, expected: Expectation | None, *, wait_s: float = 0.0) -> Limits:
         """``wait_s``: how much longer the case lets it wait for its broker."""
-        deadline = (self.deadline_s or target.deadline_s or 10.0) + wait_s
+        good_s = expected.ready_after_s or 0.0 if expected is not None else 0.0
+        deadline = (self.deadline_s or target.deadline_s or max(DEADLINE_S, DEADLINE_FACTOR * good_s)) + wait_s
         if expected is None:
             return Limits(deadline, self.grace_s, self.boot_s or max(BASELINE_BOOT_S, deadline), wait_s=wait_s)
         return Limits(deadline, self.grace_s, deadline + READY_FACTOR * (expected.ready_after_s or 1.0), wait_s=wait_s)

@@ -2,8 +2,9 @@
 
     python tests/real/build.py FOLDER
 
-FOLDER/web gets celery, gunicorn and uvicorn, FOLDER/nova nova, in the newest releases that this Python can have; FOLDER/state
-nova's databases in sqlite, and FOLDER/chaos.toml the entries that sweep them. What was broken off is begun anew.
+FOLDER/web gets celery, gunicorn and uvicorn, FOLDER/nova nova, FOLDER/cinder cinder, in the newest releases that this Python
+can have; FOLDER/state and FOLDER/cinder-state their databases in sqlite, and FOLDER/chaos.toml the entries that sweep them.
+What was broken off is begun anew.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PACKAGES = {"web": ("celery", "gunicorn", "uvicorn"), "nova": ("nova",)}
+PACKAGES = {"web": ("celery", "gunicorn", "uvicorn"), "nova": ("nova",), "cinder": ("cinder",)}
 WITHIN_S = 600
 NOVA_CONF = """\
 [database]
 connection = sqlite:///{state}/main.db
 [api_database]
 connection = sqlite:///{state}/api.db
+"""
+CINDER_CONF = """\
+[database]
+connection = sqlite:///{state}/main.db
 """
 
 
@@ -31,7 +36,10 @@ def build(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, packages in PACKAGES.items():
         _once(folder / name, " ".join(packages), lambda place, packages=packages: _install(place, packages))
-    _once(folder / "state", "nova", lambda place: _databases(place, folder / "nova" / "bin" / "nova-manage"))
+    _once(folder / "state", "nova", lambda place: _databases(place, folder / "nova" / "bin" / "nova-manage", NOVA_CONF,
+                                                             ("api_db", "sync"), ("db", "sync", "--local_cell")))
+    _once(folder / "cinder-state", "cinder", lambda place: _databases(place, folder / "cinder" / "bin" / "cinder-manage",
+                                                                      CINDER_CONF, ("db", "sync")))
     entries = (HERE / "entries.toml").read_text(encoding="utf-8")
     (folder / "chaos.toml").write_text(entries.replace("@FOLDER@", str(folder)), encoding="utf-8")
     shutil.copy(HERE / "shop.py", folder / "shop.py")
@@ -52,12 +60,12 @@ def _install(place: Path, packages: tuple[str, ...]) -> None:
     _run(place / "bin" / "python", "-m", "pip", "install", "--quiet", *packages)
 
 
-def _databases(place: Path, manage: Path) -> None:
+def _databases(place: Path, manage: Path, text: str, *commands: tuple[str, ...]) -> None:
     place.mkdir()
-    config = place / "nova.conf"
-    config.write_text(NOVA_CONF.format(state=place), encoding="utf-8")
-    _run(manage, "--config-file", config, "api_db", "sync")
-    _run(manage, "--config-file", config, "db", "sync", "--local_cell")
+    config = place / "service.conf"
+    config.write_text(text.format(state=place), encoding="utf-8")
+    for words in commands:
+        _run(manage, "--config-file", config, *words)
 
 
 def _run(*words: str | Path) -> None:

@@ -44,6 +44,15 @@ def test_who_typed_a_deadline_has_the_last_word_then_the_target(
     assert timing.limits(target, None).deadline_s == deadline_s
 
 
+def test_a_launcher_that_starts_slowly_has_more_time_after_a_fault_and_a_quick_one_no_less() -> None:
+    slow = dataclasses.replace(EXPECTED, ready_after_s=5.0)
+    assert Timing().limits(TARGET, slow).deadline_s == 15.0
+    assert Timing().limits(TARGET, slow, wait_s=8.0).deadline_s == 23.0
+    assert Timing().limits(TARGET, EXPECTED).deadline_s == 10.0
+    assert Timing(2.0).limits(TARGET, slow).deadline_s == 2.0
+    assert Timing().limits(dataclasses.replace(TARGET, deadline_s=4.0), slow).deadline_s == 4.0
+
+
 def test_a_deadline_above_the_usual_time_for_a_baseline_is_given_to_it_too() -> None:
     assert Timing(100.0).limits(TARGET, None).boot_s == 100.0
 
