@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +23,7 @@ from chaos.events import (
     SweepStarted,
     VariantReady,
 )
+from chaos.feed import Feed
 from chaos.installed import versions_of
 from chaos.judge import for_pair, judge, judge_pair
 from chaos.model import Case, Grade, Judged, Observation, Variant, Warm
@@ -104,7 +104,7 @@ def _baselines(pool: Runs, target: Target, cases: Iterable[Case], timing: Timing
     """A warm start follows as soon as the cold one has shown what to import ahead."""
     requests = [request_for(target, case, timing, None, thorough=thorough, learns=warm) for case in cases]
     found = dict[Case, Variant]()
-    feed = _Feed(requests)
+    feed = Feed(requests)
     for request, seen in pool.run(feed):
         if seen is None:
             continue
@@ -115,7 +115,7 @@ def _baselines(pool: Runs, target: Target, cases: Iterable[Case], timing: Timing
         if warm and healthy(variant) and seen.ahead:
             again = request_for(target, request.case, timing, seen.expected, thorough=thorough)
             said = (f"said\t{line}" for line in seen.output.splitlines())
-            feed.again.append(replace(again, ahead=pool.remember((*seen.ahead, *said))))
+            feed.run_again(replace(again, ahead=pool.remember((*seen.ahead, *said))))
     return [found[request.case] for request in requests]
 
 
@@ -210,37 +210,24 @@ def wanted(case_id: str, only: Sequence[str]) -> bool:
     return not only or any(fnmatch.fnmatchcase(case_id, glob) for glob in only)
 
 
-class _Feed:
-    """Requests, and in front of them those that are to be run again."""
-
-    def __init__(self, requests: Iterable[Request]) -> None:
-        self.requests = iter(requests)
-        self.again: deque[Request] = deque()
-
-    def __iter__(self) -> Iterator[Request]:
-        return self
-
-    def __next__(self) -> Request:
-        return self.again.popleft() if self.again else next(self.requests)
-
-
 def run_cases(pool: Runs, requests: Iterable[Request], seed: int, pairs: Mapping[Case, Case]) -> Iterator[Event]:
     """Run and judge. A warm verdict that is not a plain pass, and a share of those, is said when a cold run has confirmed
     it; a pair of backends is judged as a pair once both are known."""
     waiting: dict[Case, Judged] = {}
     held: dict[Case, Judged] = {}
-    feed = _Feed(requests)
+    feed = Feed(requests)
     for request, seen in pool.run(feed):
         if seen is None:
             if request.case not in held:
                 yield CaseStarted(request.case_id)
             continue
+        feed.note(request.case, seen.elapsed_s)
         judged = Judged(request.case, seen, judge(request.case, seen))
         if request.case in held:
             judged = confirmed(held.pop(request.case), judged)
         elif to_confirm(judged, seed):
             held[request.case] = judged
-            feed.again.append(replace(request, ahead="", cold_because="it confirms a warm run"))
+            feed.run_again(replace(request, ahead="", cold_because="it confirms a warm run"))
             continue
         yield CaseFinished(judged)
         yield from as_pair(pairs, waiting, judged)

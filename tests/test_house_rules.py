@@ -102,8 +102,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network.tls": set(),
     "transport": {"errors", "network.broker", "network.client", "network.tls", "network.wire", "runner.request"},
     # the whole way through, as events
-    "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "installed", "judge", "model", "pairs", "plan",
-              "prepare", "runner.launch", "target"} | RUNNER,
+    "feed": {"model", "runner.request"},
+    "sweep": {"calls", "caseid", "catalog", "confirm", "discover", "events", "feed", "installed", "judge", "model", "pairs",
+              "plan", "prepare", "runner.launch", "target"} | RUNNER,
     # the same over several machines
     "distributed": set(),
     "distributed.batch": {"", "codec", "model", "runner.request"},
@@ -128,7 +129,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "compare", "confirm", "discover", "doctor",
         "entry", "errorlines", "readiness",
         "events", "export", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "pairs", "plan",
-        "promises",
+        "promises", "feed",
         "report.annotations", "report.closing", "report.document", "report.explain", "report.findings",
         "report.markdown", "report.matrix",
         "report.results", "secrets", "distributed.batch"}

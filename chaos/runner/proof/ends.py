@@ -19,7 +19,7 @@ from functools import cached_property
 
 from chaos.runner.proof import procfs
 from chaos.runner.proof.syscalls import how
-from chaos.runner.proof.values import Limit, Source, Waker, Watch
+from chaos.runner.proof.values import Alarms, Limit, Source, Waker, Watch
 
 READ, WRITE = 1, 2
 DEEPEST_EPOLL = 4
@@ -70,6 +70,9 @@ class World:
             return _unix_sockets()
         except (OSError, struct.error):
             return {}
+
+    def alarms(self) -> Alarms:
+        return procfs.alarms()
 
     def holders(self, link: str) -> list[Holder]:
         return self.descriptors.get(link, [])
@@ -270,11 +273,15 @@ class World:
 
 
 class Unheld(World):
-    """One in which nobody can make anything ready from outside: what is not proven here is not proven in the real one.
+    """One in which nobody can make anything ready from outside, and no alarm is armed: what is not proven here is not proven
+    in the real one.
 
     Asked first, for to see who holds what means a walk over every descriptor of the machine, 5 to 15 ms of work, and most
     trees that stand still wait for a time limit of their own.
     """
+
+    def alarms(self) -> Alarms:
+        return frozenset()
 
     def sources(self, pid: int, tid: int, watch: Watch, depth: int = 0) -> Iterator[Source]:
         yield from ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from chaos.runner.proof import procfs
@@ -13,13 +13,10 @@ from chaos.runner.proof.decide import Scene
 from chaos.runner.proof.ends import Unheld, Whose, World
 from chaos.runner.proof.gil import is_as_before
 from chaos.runner.proof.standing import stand
-from chaos.runner.proof.values import Lock, Member, Source, Standing, Task, Waker
+from chaos.runner.proof.values import Alarms, Lock, Member, Source, Standing, Task, Waker
 
 PASSES = 4
 BEATS = 2
-
-Alarms = frozenset[tuple[str, float]] | None
-
 
 class Camera:
     """Looks at the tree below ``above``, without the processes ``ours``."""
@@ -98,32 +95,32 @@ class Camera:
         Who holds what is not read again then: that takes longer than some loops sleep. What changed hands meanwhile is seen
         by the second snapshot, without which there is no proof.
         """
-        return self._taken(World())
+        return self._taken(World(), self._with_alarms)
 
     def take_unheld(self) -> Scene | None:
-        """The same as if nobody outside could wake anybody: no proof can be drawn from this, but it can say that there is
-        none, for a tenth of the work."""
-        return self._taken(Unheld())
+        """The same as if nobody outside could wake anybody, and no alarm either: no proof can be drawn from this, but it can
+        say that there is none, for a tenth of the work."""
+        return self._taken(Unheld(), lambda scene, armed: scene)
 
-    def _taken(self, world: World) -> Scene | None:
+    def _taken(self, world: World, completed: Callable[[Scene, Alarms], Scene]) -> Scene | None:
         scene = None
         try:
             for _ in range(PASSES):
-                scene = self._pass(world)
+                scene = self._pass(world, completed)
                 if scene is None or scene.still == scene.living:
                     break
         except OSError:     # a process went away while it was read: somebody moved, and nothing is proven
             return None
         return scene
 
-    def _pass(self, world: World) -> Scene | None:
+    def _pass(self, world: World, completed: Callable[[Scene, Alarms], Scene]) -> Scene | None:
         opening = procfs.tree(self.above, self.ours, first=True)
         at_s = procfs.now()
         world.whose = Whose(frozenset(opening), self.ours, os.getpid())
         resting = [pid for pid, member in opening.items()
                    if not member.dead and all(_rests(task.state, task.syscall) for task in member.tasks)]
         stood = {pid: stand(opening[pid], world, self.since) for pid in resting}
-        armed = procfs.alarms()
+        armed = world.alarms()
         closing = procfs.tree(self.above, self.ours, first=False)
         if set(opening) != set(closing):
             return None
@@ -132,9 +129,11 @@ class Camera:
         standings = tuple(standing for pid in still for standing in stood[pid][0])
         sources = tuple(source for pid in still for source in stood[pid][1])
         waiters = frozenset(tid for pid in still for tid in locks[pid])
-        scene = Scene(at_s, opening, still, standings, sources, waiters)
+        return completed(Scene(at_s, opening, still, standings, sources, waiters), armed)
+
+    def _with_alarms(self, scene: Scene, armed: Alarms) -> Scene:
         self._know_strangers(scene, armed)
-        return replace(scene, sources=sources + self._alarms(resting, armed))
+        return replace(scene, sources=scene.sources + self._alarms(scene.still, armed))
 
     def _know_strangers(self, scene: Scene, armed: Alarms) -> None:
         """Who has not run has armed nothing: what came between two snapshots of one stillness is an alarm of others."""

@@ -19,6 +19,10 @@ class Kind(Enum):
     STOPPED = "stopped"
 
 
+Alarms = frozenset[tuple[str, float]] | None
+"""SIGALRMs that are under way on the machine: which timer, and when. None: the kernel does not tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One thread at one moment. ``switches``: how often it left the processor; ``signals``: those on their way to it;
