@@ -40,7 +40,7 @@ def test_a_broker_that_stays_away_ends_the_sample_with_the_status_of_what_may_wo
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("met", "workers"), [("amqp.connect=blackhole", 0), ("amqp.declare=down", 2)])
+@pytest.mark.parametrize(("met", "workers"), [("amqp.connect=blackhole", 0), ("amqp.declare=reset_peer", 2)])
 def test_a_stop_ends_the_samples_wait_at_once_before_its_workers_are_there_and_after(
         broker: Broker, launcher: Launcher, fault: Callable[..., object], backend: str, met: str, workers: int) -> None:
     fault(met)
