@@ -12,7 +12,19 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chaos.catalog import BREAKS_NODE, BY_NAME, MANNERS, REFUSED, RESET, TIMED_OUT, By, Error, SiteDoc, doc_of
+from chaos.catalog import (
+    BREAKS_NODE,
+    BY_NAME,
+    HAS_TO_END,
+    MANNERS,
+    REFUSED,
+    RESET,
+    TIMED_OUT,
+    By,
+    Error,
+    SiteDoc,
+    doc_of,
+)
 from chaos.model import Fault
 
 Told = tuple[str, tuple[str, ...]]
@@ -177,16 +189,33 @@ def _on_real(fault: Fault, site: SiteDoc) -> Told:
         raise ActionError(f"{fault.action} does not happen at {site.name}; {', '.join(site.actions)} do")
     if fault.role is not None:
         raise ActionError(f"at {site.name} no role can be told; {site.name}={fault.action} would be right")
-    if len(fault.args) > (fault.action in NUMBERED):
-        raise ActionError(f"{fault.action} takes {NUMBERED.get(fault.action, 'nothing')}, not {':'.join(fault.args)!r}")
-    for word in fault.args:
-        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", word) or not float(word):
-            raise ActionError(f"{fault.action} takes {NUMBERED[fault.action]}, not {word!r}")
+    _check_args(fault)
+    if fault.site in HAS_TO_END and fault.hits.last is None:
+        raise ActionError(f"at {fault.site} nobody can tell whether READY=1 was true, unless the fault ends; "
+                          f"{site.name}#1={fault.action} would be right")
     if fault.action == "restart" and fault.hits.last is None:
         raise ActionError(f"a restart ends by itself; {site.name}#1=restart would be right")
     if fault.hits.first > 1 and (fault.action in ("refuse", "down") or site.by is By.NODE):
         raise ActionError(f"{fault.action} meets the first connection too: #1, #1..3 or nothing would be right")
     return "", ()
+
+
+def _check_args(fault: Fault) -> None:
+    """Each argument stands for what it is at that place: when a connection meets the fault, then the word's own."""
+    if fault.action == "alarm":
+        if fault.args not in ((), ("memory",), ("disk",)):
+            raise ActionError(f"alarm takes memory (the default) or disk, not {':'.join(fault.args)!r}")
+        return
+    at = COUNTED.get(fault.site, ())
+    takes = (*at, *NUMBERED.get(fault.action, ()))
+    if not len(at) <= len(fault.args) <= len(takes):
+        raise ActionError(f"at {fault.site} {fault.action} takes {', then '.join(takes) or 'nothing'}, "
+                          f"not {':'.join(fault.args)!r}")
+    for what, word in zip(takes, fault.args, strict=False):
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", word) or (not float(word) and what != SEED):
+            raise ActionError(f"at {fault.site} {fault.action} takes {what}, not {word!r}")
+        if what in (FRAMES, SEED) and not word.isdecimal():
+            raise ActionError(f"at {fault.site} {fault.action} takes {what} as a whole number, not {word!r}")
 
 
 def _from_outside(fault: Fault, site: SiteDoc) -> Told:
@@ -235,9 +264,13 @@ _INJECTED: dict[str, Callable[[Fault], str]] = {
     "signal": lambda fault: f"signal=SIG{_known_signal(fault, (*fault.args, '')[0])}",
     "kill": lambda fault: "signal=SIGKILL"}
 
-NUMBERED = {"latency": "seconds", "bandwidth": "kilobytes a second", "slicer": "bytes a piece", "limit_data": "bytes",
-            "slow_close": "seconds", "timeout": "seconds", "reset_peer": "seconds"}
-"""Words of the proxy with a number, and what it is of."""
+FRAMES, SEED = "frames", "the seed of the jitter"
+NUMBERED = {"latency": ("seconds", "seconds of jitter", SEED), "bandwidth": ("kilobytes a second",),
+            "slicer": ("bytes a piece",), "limit_data": ("bytes",), "slow_close": ("seconds",), "timeout": ("seconds",),
+            "reset_peer": ("seconds",)}
+"""Words of the proxy with numbers, and what each is of."""
+COUNTED = {"amqp.frames": (FRAMES,), "amqp.bytes": ("bytes",), "amqp.seconds": ("seconds",)}
+"""Sites whose moment is the first argument."""
 
 LIMITS = ("nofile", "nproc", "as", "fsize", "disk")
 
@@ -278,7 +311,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("reset_peer", "the peer resets the connection", True, _raised(RESET)),
     Action("timeout", "the connection times out", True, _raised(TIMED_OUT)),
     Action("blackhole", "the peer accepts and never answers", True, _does("stall")),
-    Action("latency", "latency:SECONDS, a slow peer", False, lambda fault: ("delay", (_seconds(fault),))),
+    Action("latency", "latency:SECONDS, a slow peer; on a real wire latency:SECONDS:JITTER:SEED too", False,
+           lambda fault: ("delay", (_seconds(fault),))),
     Action("bandwidth", "bandwidth:KB, so many kilobytes a second", False, _only_real),
     Action("slicer", "slicer:BYTES, the data comes in pieces of that size", False, _only_real),
     Action("slow_close", "slow_close:SECONDS, the end of a connection is passed on so much later", False, _only_real),
@@ -293,7 +327,8 @@ ACTIONS: tuple[Action, ...] = (
         "heartbeats that never come", "406 when a queue is declared"), strict=True)),
     *(Action(word, doc, True, _only_real) for word, doc in zip(BREAKS_NODE, (
         "the node is gone without a word", "the node is stopped in order", "the node is stopped by SIGSTOP",
-        "the node is stopped in order, and started again", "a memory alarm blocks who publishes"), strict=True)),
+        "the node is stopped in order, and started again", "alarm[:disk], a memory or disk alarm blocks who publishes",
+        "the node is killed (SIGKILL): what crash looks like, and a boot until it is back"), strict=True)),
     *(Action(word, doc, True, _only_real) for word, doc in (
         ("expired", "the broker's certificate has expired"), ("wrong_host", "the certificate is another host's"),
         ("unknown_authority", "nobody known has signed the certificate"),

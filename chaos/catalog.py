@@ -268,7 +268,9 @@ WORDS = ("refuse", "down", "blackhole", "half_open", "reset_peer", "timeout", "l
 MANNERS = ("header", "garbage", "short", "stuck", "enormous", "mechanisms", "denied", "unknown", "forced", "deaf",
            "mismatch")
 """How a hostile peer behaves: see network/peer."""
-BREAKS_NODE = ("crash", "halt", "pause", "restart", "alarm")
+BREAKS_NODE = ("crash", "halt", "pause", "restart", "alarm", "die")
+HAS_TO_END = ("broker.connected", "broker.started", "broker.announced")
+"""Between a start that is done and its READY=1: a broker that goes there for good may go a moment before or after it."""
 
 
 def _wire(name: str, doc: str, actions: tuple[str, ...] = WORDS, promise: str = "ends") -> SiteDoc:
@@ -285,13 +287,21 @@ REAL: tuple[SiteDoc, ...] = (
     _wire("amqp.tune", "the broker has said its limits (after Connection.Tune)"),
     _wire("amqp.declare", "a queue is declared (at Queue.Declare)", promise="recovers"),
     _wire("amqp.consume", "the server begins to consume (at Basic.Consume)", promise="recovers"),
+    _wire("amqp.frames", "so many whole frames of the broker's have passed (reset_peer:2)"),
+    _wire("amqp.bytes", "so many bytes of the broker's have passed, within a frame perhaps (reset_peer:600)"),
+    _wire("amqp.seconds", "a connection is so many seconds old (reset_peer:0.1)"),
     _wire("amqp.peer", "where the broker should be, a peer answers what no good broker does", MANNERS, "cause"),
     _wire("amqp.hosts", "the transport URL names two hosts", ("first_dead",), "recovers"),
     _wire("tls.certificate", "TLS begins with the broker",
           ("expired", "wrong_host", "unknown_authority", "plain_text", "plain_port"), "cause"),
     _node("broker.connect", "the broker is not well from before the start", "ends"),
+    _node("broker.configured", "the broker breaks once the target has read its configuration", "ends"),
+    _node("broker.created", "the broker breaks once the service is created", "ends"),
     _node("broker.declare", "the broker breaks when a queue is declared", "recovers"),
     _node("broker.consume", "the broker breaks when the server begins to consume", "recovers"),
+    _node("broker.connected", "the broker breaks once the transport is connected (in the first process)", "recovers"),
+    _node("broker.started", "the broker breaks once all workers are up", "recovers"),
+    _node("broker.announced", "the broker breaks at READY=1", "recovers"),
     _node("broker.ready", "the broker breaks once the target serves", "stops-when-told"),
 )
 """Sites that a real transport has; they are planned there only."""

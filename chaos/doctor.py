@@ -47,8 +47,9 @@ class Part:
 
 
 _SITES = tuple(dict.fromkeys(row[0] for row in (*ON_THE_WIRE, *ON_THE_NODE)))
-_ON_RABBIT = (f"every case of --transport rabbit, {len((*ON_THE_WIRE, *WHILE_IT_WAITS, *ON_THE_NODE))} a variant of the "
-              f"target: faults at {', '.join(_SITES)}; and tox run -e network")
+_COUNT = len((*ON_THE_WIRE, *WHILE_IT_WAITS, *ON_THE_NODE))
+_ON_RABBIT = (f"every case of --transport rabbit, {_COUNT} a variant of the target: faults at {', '.join(_SITES)}; "
+              "and tox run -e network")
 
 PARTS: tuple[Part, ...] = (
     Part("linux", "Linux", Lack.NEEDED, "chaos reads /proc and adopts orphans, which only Linux has"),

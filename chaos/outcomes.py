@@ -354,7 +354,7 @@ _ABOUT = {
     "slicer": (_OF_NETWORK, _OF_TIME),
     "slow_close": (_OF_NETWORK, _OF_TIME),
     "limit_data": (_OF_NETWORK, _OF_TIME),
-    **dict.fromkeys(("half_open", "down", "first_dead", "crash", "halt", "pause", "restart", "alarm"),
+    **dict.fromkeys(("half_open", "down", "first_dead", "crash", "halt", "pause", "restart", "alarm", "die"),
                     (_OF_NETWORK, _OF_TIME)),
     **dict.fromkeys(("header", "garbage", "short", "stuck", "enormous", "mechanisms", "forced", "deaf", "mismatch"),
                     (_OF_NETWORK, _OF_TIME, re.compile("mechanism|declare|PRECONDITION", re.IGNORECASE))),

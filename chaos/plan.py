@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from chaos.calls import Rank, error_for, is_call, rank
-from chaos.catalog import ANYTHING, BY_NAME, SYSCALL, By, SiteDoc, doc_of, is_extra
+from chaos.catalog import ANYTHING, BY_NAME, HAS_TO_END, SYSCALL, By, SiteDoc, doc_of, is_extra
 from chaos.model import Case, Exited, Fault, Hits, Judged, Observation, Phase, Site, StillRunning, Variant
 
 ONCE, FIRST_3, PERSISTENT = Hits(1, 1), Hits(1, 3), Hits(1, None)
@@ -129,7 +129,8 @@ ON_THE_WIRE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
     *(("amqp.connect", word, args, hits) for word, args, hits in (
         ("refuse", (), PERSISTENT), ("refuse", (), ONCE), ("refuse", (), FIRST_3), ("blackhole", (), PERSISTENT),
         ("half_open", (), PERSISTENT), ("reset_peer", (), PERSISTENT), ("reset_peer", (), ONCE), ("timeout", ("1",), ONCE),
-        ("latency", ("0.03",), PERSISTENT), ("bandwidth", ("20",), PERSISTENT), ("slicer", ("50",), PERSISTENT),
+        ("latency", ("0.03",), PERSISTENT), ("latency", ("0.06", "0.05", "1"), PERSISTENT),
+        ("slow_close", ("0.5",), PERSISTENT), ("bandwidth", ("20",), PERSISTENT), ("slicer", ("50",), PERSISTENT),
         ("limit_data", ("700",), PERSISTENT), ("limit_data", ("700",), ONCE))),
     ("amqp.start", "reset_peer", (), PERSISTENT), ("amqp.start", "blackhole", (), PERSISTENT),
     ("amqp.start", "down", (), ONCE),
@@ -139,14 +140,19 @@ ON_THE_WIRE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
     ("amqp.declare", "down", (), ONCE),
     ("amqp.consume", "reset_peer", (), ONCE), ("amqp.consume", "reset_peer", (), PERSISTENT),
     ("amqp.consume", "half_open", (), PERSISTENT), ("amqp.consume", "down", (), ONCE),
+    ("amqp.frames", "reset_peer", ("2",), ONCE), ("amqp.frames", "blackhole", ("4",), PERSISTENT),
+    ("amqp.bytes", "reset_peer", ("600",), ONCE), ("amqp.bytes", "half_open", ("300",), PERSISTENT),
+    ("amqp.seconds", "reset_peer", ("0.1",), ONCE), ("amqp.seconds", "down", ("0.1",), ONCE),
     *_BAD_PEERS, ("amqp.hosts", "first_dead", (), PERSISTENT), *_BAD_TLS,
     ("dns.resolve", "raise", ("socket.gaierror",), PERSISTENT), ("dns.resolve", "raise", ("socket.gaierror",), ONCE),
-    ("dns.resolve", "delay", ("0.3",), PERSISTENT), ("dns.resolve", "two_addresses", (), PERSISTENT))
+    ("dns.resolve", "delay", ("0.3",), PERSISTENT), ("dns.resolve", "delay", ("3",), ONCE),
+    ("dns.resolve", "stall", (), PERSISTENT), ("dns.resolve", "two_addresses", (), PERSISTENT))
 """What is tried in every variant on a real transport: site, action, arguments, connections. None of it needs a hit of the
 good start: whoever serves on such a transport comes by all of these places."""
 ON_THE_NODE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
     ("broker.connect", "crash", (), PERSISTENT), ("broker.connect", "halt", (), ONCE),
     ("broker.connect", "pause", (), PERSISTENT), ("broker.connect", "alarm", (), PERSISTENT),
+    ("broker.connect", "alarm", ("disk",), PERSISTENT),
     ("broker.declare", "crash", (), PERSISTENT), ("broker.declare", "restart", (), ONCE),
     ("broker.consume", "halt", (), PERSISTENT), ("broker.consume", "pause", (), ONCE),
     ("broker.ready", "restart", (), ONCE), ("broker.ready", "crash", (), PERSISTENT))
@@ -155,6 +161,15 @@ WHILE_IT_WAITS: tuple[tuple[str, str], ...] = (
     ("amqp.connect", "refuse"), ("amqp.connect", "blackhole"), ("amqp.declare", "reset_peer"), ("amqp.declare", "blackhole"))
 """Brokers that a start waits for, before its workers have met one and after: SIGTERM comes in the middle of that. Not
 ``down`` at a declaration: it cuts the other worker's connection too, now and then where oslo.messaging does not try again."""
+_GOING_UP = ("broker.connect", "broker.configured", "broker.created", "broker.declare", "broker.consume")
+_ENDS = (("crash", ONCE), ("halt", ONCE), ("pause", ONCE), ("restart", ONCE))
+AT_EVERY_MILESTONE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
+    *((site, action, (), hits) for site in (*_GOING_UP, "broker.ready")
+      for action, hits in (*_ENDS, ("crash", PERSISTENT), ("halt", PERSISTENT), ("pause", PERSISTENT), ("die", PERSISTENT))
+      if site != "broker.connect" or action != "restart"),
+    *((site, action, (), hits) for site in HAS_TO_END for action, hits in _ENDS))
+"""Whatever may happen to a node, at every milestone of a start: from profile ``full`` on, for each takes seconds and runs
+alone. From before the start on a restart is nothing that a target could meet."""
 FROM_OUTSIDE: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
     *((site, "signal", (name,), None) for site in ("start.exec", "start.output", "start.child", "start.ready")
       for name in ("TERM", "INT")),
@@ -179,11 +194,13 @@ def transport_cases(base: Case, profile: Profile, *, is_ours: bool = True) -> tu
         return _each(base, tuple(row for row in ON_THE_WIRE if row[0] in SMOKE_ON_REAL))
     told = Fault("start.waiting", "signal", ("TERM",), None, ONCE)
     waits = (replace(base, faults=(Fault(site, action, hits=PERSISTENT), told)) for site, action in WHILE_IT_WAITS)
-    return (*_each(base, ON_THE_WIRE), *waits, *_each(base, ON_THE_NODE if is_ours else ()))
+    node = (*ON_THE_NODE, *(AT_EVERY_MILESTONE if _at_least(profile, FULL) else ())) if is_ours else ()
+    return (*_each(base, ON_THE_WIRE), *waits, *_each(base, node))
 
 
-def _each(base: Case, rows: tuple[tuple[str, str, tuple[str, ...], Hits], ...]) -> tuple[Case, ...]:
-    return tuple(replace(base, faults=(Fault(site, action, args, None, hits),)) for site, action, args, hits in rows)
+def _each(base: Case, rows: Iterable[tuple[str, str, tuple[str, ...], Hits]]) -> tuple[Case, ...]:
+    faults = dict.fromkeys(Fault(site, action, args, None, hits) for site, action, args, hits in rows)
+    return tuple(replace(base, faults=(fault,)) for fault in faults)
 
 
 def is_of_oslo(sites: Iterable[Site]) -> bool:

@@ -45,6 +45,7 @@ class Link:
             try:
                 data = await source.read(PIECE_BYTES)
             except ConnectionError:
+                await self._slowly()
                 self.connection.reset(f"reset from {self.stream}")
                 return
             except (ssl.SSLError, OSError) as error:
@@ -56,6 +57,12 @@ class Link:
             await self._pieces.put((data, time.monotonic()))
             if not data:
                 return
+
+    async def _slowly(self) -> None:
+        """A reset is an end too, and RabbitMQ's usual one: whoever has that come late has this come late."""
+        for live in self.connection.lives_on(self.stream):
+            if live.armed.toxic.word.name == "slow_close":
+                await closing(live)
 
     async def write(self, sink: asyncio.StreamWriter) -> None:
         """Until the stream's end has been passed on."""

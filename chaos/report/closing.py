@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from chaos.calls import Rank, is_call, rank
-from chaos.caseid import parse_case
 from chaos.known import Settled
 from chaos.model import Grade
 from chaos.report.document import reproduce_line
 from chaos.report.explain import story
 from chaos.report.findings import Finding, findings, known_findings, never_reached
 from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, matrix_of
-from chaos.report.results import Line, Results, by_grade, line_of, sites_fired, sites_found
+from chaos.report.results import Line, Results, by_grade, coverage, line_of, planned_sites, sites_fired, sites_found
 from chaos.report.safetext import one_line, wrapped
 
 STYLES = {Grade.PASS: "green", Grade.FAIL: "bold red", Grade.UNREACHED: "yellow", Grade.UNKNOWN: "bold magenta"}
@@ -196,10 +195,9 @@ def qualified(results: Results) -> Iterator[str]:
     if excused := sum(line.known is not None for line in results.cases):
         yield f"{excused} of the failures {'is' if excused == 1 else 'are'} known and not counted against the job"
     found, fired = sites_found(results.variants), sites_fired(results.cases)
-    named = [site for site in found if not is_call(site)]
-    if named and results.cases:
-        yield f"faults fired at {len(fired.intersection(named))} of the {counted_noun(len(named), 'site')} of a good start"
-    planned = (fault.site for case_id in results.planned for fault in parse_case(case_id).faults)
+    planned = planned_sites(results)
+    if told := coverage(found, planned, fired) if results.cases else "":
+        yield told
     if loop := exhaustive_line(found, planned, fired):
         yield loop
 

@@ -7,11 +7,13 @@ were written down, and whoever shows them asks an ``Evidence`` for one case at a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, assert_never
 
-from chaos.caseid import format_case
+from chaos.calls import is_call
+from chaos.caseid import format_case, parse_case
+from chaos.catalog import Area, doc_of
 from chaos.events import (
     CaseFinished,
     CaseRejudged,
@@ -292,3 +294,32 @@ def sites_found(variants: Iterable[Variant]) -> tuple[str, ...]:
 def sites_fired(cases: Iterable[Line]) -> frozenset[str]:
     """The names of the sites at which at least one fault really happened."""
     return frozenset(site for line in cases for site in line.sites)
+
+
+def planned_sites(results: Results) -> tuple[str, ...]:
+    """The sites of all planned cases, each once."""
+    return tuple(dict.fromkeys(fault.site for case_id in results.planned for fault in parse_case(case_id).faults))
+
+
+def coverage(found: Iterable[str], planned: Sequence[str], fired: Collection[str]) -> str:
+    """How many sites met a fault: of those that good starts (``found``) came by, if any was planned there, and of the other
+    planned ones, which no start shows: the wire and the broker, and what is put in place. "" where there is neither."""
+    usual = [site for site in found if not is_call(site)]
+    others = [site for site in planned if site not in usual and not is_call(site)]
+    areas = dict.fromkeys(doc.area if (doc := doc_of(site)) else Area.OWN for site in others)
+    parts = []
+    if usual and not (others and set(planned).isdisjoint(usual)):
+        parts.append(f"{_share(usual, fired)} of the {_sites(len(usual))} of a good start")
+    if others:
+        beside = "other " if parts else ""
+        parts.append(f"{_share(others, fired)} of the {_sites(len(others), beside)} in the plan "
+                     f"({', '.join(areas)})")
+    return f"faults fired at {', and at '.join(parts)}" if parts else ""
+
+
+def _share(sites: Collection[str], fired: Collection[str]) -> int:
+    return sum(site in fired for site in sites)
+
+
+def _sites(count: int, which: str = "") -> str:
+    return f"{count} {which}site{'' if count == 1 else 's'}"

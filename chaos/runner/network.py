@@ -26,10 +26,18 @@ CONNECT = "rpc.connect"
 """The agent's site at which a target reaches for its broker: a refusal is the kernel's, so only this shows who met it."""
 MOMENTS = {"amqp.connect": "now", "amqp.start": "before:Connection.Start", "amqp.tune": "after:Connection.Tune",
            "amqp.declare": "at:Queue.Declare", "amqp.consume": "at:Basic.Consume"}
+COUNTED = {"amqp.frames": "frames", "amqp.bytes": "bytes", "amqp.seconds": "seconds"}
+"""The moment is the fault's first argument."""
 REACHED = {"broker.declare": "Queue.Declare", "broker.consume": "Basic.Consume"}
-ARGUMENT = {"latency": "latency_s", "bandwidth": "rate_kb_s", "slicer": "average_bytes", "limit_data": "bytes",
-            "slow_close": "delay_s", "timeout": "timeout_s", "reset_peer": "timeout_s"}
-"""The argument of a proxy's word that a case id gives as a number."""
+PASSED = {"broker.configured": "configured", "broker.created": "service created", "broker.connected": "transport connected"}
+"""The milestone at which the node breaks, in the first process that passes it."""
+HELD = {"broker.configured": "now", "broker.created": "now", **{site: f"at:{name}" for site, name in REACHED.items()}}
+"""Where a connection is held until the node is broken: that takes a while, and a quick target would be past it."""
+LATE = ("broker.connected", "broker.started", "broker.announced", "broker.ready")
+"""Whoever has answered before the node broke answers anew."""
+ARGUMENTS = {"latency": ("latency_s", "jitter_s", "seed"), "bandwidth": ("rate_kb_s",), "slicer": ("average_bytes",),
+             "limit_data": ("bytes",), "slow_close": ("delay_s",), "timeout": ("timeout_s",), "reset_peer": ("timeout_s",)}
+"""The arguments of a proxy's word that a case id gives as numbers, in their order."""
 REFUSING = ("refuse", "down")
 REFUSES_FOR_S = 0.3
 """A transient refusal ends so long after the last connection that it was meant for was tried: well below any retry."""
@@ -45,15 +53,14 @@ TELLS_WITHIN_S = 0.2
 """What fires as the target's connections close may be told a moment after the target has ended."""
 ANSWERED, BEFORE = "answered", "answered before the fault"
 
-ENDS_NODE = {"crash": "crash", "halt": "stop"}
-ALARM: dict[str, Any] = {"what": "memory", "on": True}
-LIFTED = {"crash": "start", "halt": "start", "pause": "resume", "alarm": "calm"}
+ENDS_NODE = {"crash": "crash", "halt": "stop", "die": "kill"}
+LIFTED = {"crash": "start", "halt": "start", "die": "start", "pause": "resume", "alarm": "calm"}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """Of a script of the node: ``ask`` it something, ``wait`` so many seconds, ``refuse``, ``accept``, ``release`` what is
-    held at the moment at which it breaks."""
+    held at the moment at which it breaks, ``anew``: what was answered so far does not count."""
 
     do: str
     what: str = ""
@@ -64,12 +71,26 @@ class Step:
 
 def script_of(index: int, fault: Fault) -> list[Step]:
     """What is done to the node for a fault, up to and including its end where it has one."""
-    release = [Step("release")] if fault.site in REACHED else []
+    release = [Step("release")] if fault.site in HELD else []
+    begun = [Step("refuse")] if fault.action in (*ENDS_NODE, "restart") else []
     if fault.action == "restart":
-        return [Step("refuse"), Step("ask", "restart", 0.3, index), *release, Step("accept")]
-    begun = [Step("refuse")] if fault.action in ENDS_NODE else []
-    begun += [Step("ask", ENDS_NODE.get(fault.action, fault.action), index=index), *release]
-    return begun if fault.hits.last is None else [*begun, Step("wait", seconds=DOWN_FOR_S), *_lift(fault)]
+        begun += [Step("ask", "restart", 0.3, index), *release, Step("accept")]
+    else:
+        begun += [Step("ask", ENDS_NODE.get(fault.action, fault.action), index=index), *release]
+        begun += [] if fault.hits.last is None else [Step("wait", seconds=DOWN_FOR_S), *_lift(fault)]
+    return [*begun, Step("anew")] if fault.site in LATE and fault.hits.last is not None else begun
+
+
+def _moment_of(fault: Fault) -> tuple[str, tuple[str, ...]]:
+    """When a connection meets a fault of the wire, and the arguments of its word."""
+    if fault.site in COUNTED:
+        return f"{COUNTED[fault.site]}:{fault.args[0]}", fault.args[1:]
+    return MOMENTS[fault.site], fault.args
+
+
+def _words_of(fault: Fault) -> dict[str, Any]:
+    """What the node is told beside the word."""
+    return {"what": fault.args[0] if fault.args else "memory", "on": True} if fault.action == "alarm" else {}
 
 
 def _lift(fault: Fault) -> list[Step]:
@@ -100,8 +121,8 @@ class Attached:
         self.seen_hits = 0
         self.tries = 0
         self.reached: set[int] = set()
-        self.ready_fault_is_over = not any(fault.site == "broker.ready" for fault in self.faults.values())
-        self.ready_fault_began = False
+        self.servers = request.expected.servers if request.expected else request.case.workers
+        self.has_served = False
 
     # -- before the start and after the end --------------------------------------------------------------------------
 
@@ -181,32 +202,30 @@ class Attached:
         return "" if word == "plain_port" else f"{self.network.certificates}/{name}.pem"
 
     def _arm(self, index: int, fault: Fault) -> None:
-        if fault.site in MOMENTS:
-            moment = MOMENTS[fault.site]
+        if fault.site in MOMENTS or fault.site in COUNTED:
+            moment, numbers = _moment_of(fault)
             if moment == "now" and fault.action in REFUSING:
                 self.refusing.add(index)
                 self.port.arm(str(index), fault.action)
                 return
+            args = dict(zip(ARGUMENTS.get(fault.action, ()), map(float, numbers), strict=False))
             self.wire.line.ask(
                 "arm", port=self.port.name, name=str(index), word=fault.action, moment=moment, first=fault.hits.first,
-                last=fault.hits.last, args={ARGUMENT[fault.action]: float(fault.args[0])} if fault.args else {},
+                last=fault.hits.last, seed=int(args.pop("seed", 0)), args=args,
                 lasts_s=DOWN_FOR_S if fault.action in REFUSING and fault.hits.last is not None else None)
         elif fault.site == "amqp.hosts":
             self.refusing.add(index)
         elif fault.site == "broker.connect":
             self._break_now(index, fault)
-        elif fault.site in REACHED:     # nobody gets past this moment before the node is broken: that takes a while
-            self.port.arm("held", "blackhole", moment=f"at:{REACHED[fault.site]}")
+        elif fault.site in HELD:
+            self.port.arm("held", "blackhole", moment=HELD[fault.site])
 
     def _break_now(self, index: int, fault: Fault) -> None:
         assert self.broker is not None
         self.refusing.add(index)
         if fault.action in ENDS_NODE:
             self.port.arm("node", "refuse")
-        if fault.action == "alarm":
-            self.broker.ask("alarm", **ALARM)
-        else:
-            self.broker.ask(ENDS_NODE.get(fault.action, fault.action))
+        self.broker.ask(ENDS_NODE.get(fault.action, fault.action), **_words_of(fault))
 
     # -- while the target runs ------------------------------------------------------------------------------------
 
@@ -218,7 +237,9 @@ class Attached:
 
     def step(self, now_s: float) -> None:
         """Whatever is due at this moment. Never waits."""
+        self._note_answer(now_s)
         self._note_events()
+        self._note_milestones()
         self._note_tries()
         for due_s, index in [timer for timer in self.timers if timer[0] <= now_s]:
             self.timers.remove((due_s, index))
@@ -253,9 +274,28 @@ class Attached:
 
     def _reached(self, index: int, fault: Fault) -> None:
         """The moment at which the node is to break has come; later ones are held, or find it broken."""
-        if index not in self.reached:
-            self.reached.add(index)
-            self.script.extend(script_of(index, fault))
+        if index in self.reached:
+            return
+        self.reached.add(index)
+        self.script.extend(script_of(index, fault))
+        if fault.site == "broker.ready" and fault.hits.last is None:
+            self.script.append(Step("wait", seconds=AFTERWARDS_S))
+        elif fault.site in LATE:
+            self.facts.forget_answers(BEFORE)
+
+    def _note_milestones(self) -> None:
+        for index, fault in self.faults.items():
+            if index not in self.reached and fault.site in (*PASSED, *LATE) and self._has_passed(fault.site):
+                self._reached(index, fault)
+
+    def _has_passed(self, site: str) -> bool:
+        if site == "broker.ready":
+            return self.has_served
+        if site == "broker.announced":
+            return self.facts.announced_s is not None
+        if site == "broker.started":
+            return len(self.facts.pids_at("service started")) >= max(1, self.servers)
+        return any(mile.name == PASSED[site] for mile in self.facts.milestones)
 
     def _note_tries(self) -> None:
         """Whoever reached for the broker while it could not be reached has met the fault."""
@@ -299,14 +339,17 @@ class Attached:
                     self.port.lift("node")
                 case "release":
                     self.port.lift("held")
+                case "anew":
+                    self.facts.forget_answers(BEFORE)
             self.script.popleft()
 
     def _is_done(self, step: Step) -> bool:
         """Ask the node, the first time; whether it has answered."""
         assert self.broker is not None
         if self.asked is None:
-            words: dict[str, Any] = {"alarm": ALARM, "restart": {"down_s": step.seconds}}
-            self.asked = self.broker.begin(step.what, **words.get(step.what, {}))
+            words = {"down_s": step.seconds} if step.seconds else {}
+            words |= _words_of(self.faults[step.index]) if step.index >= 0 else {}
+            self.asked = self.broker.begin(step.what, **words)
             return False
         answer = self.broker.answer(self.asked)
         if answer is None:
@@ -326,38 +369,29 @@ class Attached:
     # -- serving ------------------------------------------------------------------------------------------------------
 
     def lets_it_stop(self) -> bool:
-        """It serves. Whether that is all that is to be seen: not where the node is to break at this very moment. From a
-        transient fault it has to come back, and answers anew; from others only its stop is to be seen."""
-        if not self.ready_fault_began:
-            self.ready_fault_began = True
-            for index, fault in self.faults.items():
-                if fault.site == "broker.ready":
-                    self._break_at_ready(index, fault)
-        if not self.ready_fault_is_over:
-            self.ready_fault_is_over = not self.script
-        return self.ready_fault_is_over
-
-    def _break_at_ready(self, index: int, fault: Fault) -> None:
-        self.script.extend(script_of(index, fault))
-        if fault.hits.last is None:
-            self.script.append(Step("wait", seconds=AFTERWARDS_S))
-        else:
-            self.facts.forget_answers(BEFORE)
+        """It serves. Whether that is all that is to be seen: not where the node is to break at this very moment, or is
+        broken. From a transient fault it has to come back, and answers anew; from others only its stop is to be seen."""
+        if not self.has_served:
+            self.has_served = True
+            self._note_milestones()
+        return not self.script
 
     def probe(self, now_s: float) -> None:
-        """Call it from outside, again and again until somebody answers; an answer counts for all that listen by then."""
-        if self.call is not None:
-            found = self.caller.answer(self.call)
-            if found is None:
-                return
-            self.call, self.call_again_s = None, now_s + CALL_AGAIN_S
-            if not found["because"] or found["because"].startswith("RemoteError"):
-                for pid in self.facts.unanswered():
-                    self.facts.pass_milestone(ANSWERED, pid, now_s)
-                return
-        if self.facts.unanswered() and now_s >= self.call_again_s and not self.script:
+        """Call it from outside, again and again until somebody answers."""
+        if self.call is None and self.facts.unanswered() and now_s >= self.call_again_s and not self.script:
             self.call = self.caller.begin("call", url=self.direct_url, topic=TOPIC, method=METHOD, args=dict(ARGS),
                                           server="", authority="", until_s=CALL_WITHIN_S)
+
+    def _note_answer(self, now_s: float) -> None:
+        """An answer counts for all that listen by then. It is noted as it comes, before anybody asks whether the target
+        serves: nothing else may happen for the length of an idle look."""
+        found = self.caller.answer(self.call) if self.call is not None else None
+        if found is None:
+            return
+        self.call, self.call_again_s = None, now_s + CALL_AGAIN_S
+        if not found["because"] or found["because"].startswith("RemoteError"):
+            for pid in self.facts.unanswered():
+                self.facts.pass_milestone(ANSWERED, pid, now_s)
 
     def last_words(self) -> None:
         """What fires while the target's connections close; for as long as a fault has not fired, and not for long."""

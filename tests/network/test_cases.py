@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from chaos.fixtures import Launcher
 from chaos.model import Grade, Outcome
 from chaos.network.broker import Broker
-from processes import Deadline, below, watched
+from processes import Deadline
 
 BACKENDS = ("eventlet", "threading")
 CHAOS = [sys.executable, "-m", "chaos"]
@@ -89,22 +86,3 @@ def test_a_target_that_cannot_be_told_where_its_broker_is_is_a_usage_error() -> 
                              check=False)
     assert refused.returncode == 64
     assert "{transport_url}" in refused.stderr
-
-
-def test_nothing_is_left_of_a_sweep_that_was_killed(broker: Broker) -> None:
-    deadline = Deadline(120.0)      # a broker's boot takes most of it on a busy machine
-    with subprocess.Popen([*CHAOS, "run", "scheduler/threading/w1-rabbit/amqp.connect=blackhole"],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as chaos:
-        while not _is_whole(found := below(chaos.pid)):
-            deadline.left_s("a broker, its epmd and a launcher")
-        with watched(list(found)) as pidfds:
-            os.kill(chaos.pid, signal.SIGKILL)
-            deadline.gone(pidfds, "everything that the sweep had started")
-
-
-def _is_whole(found: list[int]) -> bool:
-    lines = []
-    for pid in found:
-        with contextlib.suppress(OSError):
-            lines.append(Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace"))
-    return all(any(word in line for line in lines) for word in ("beam", "epmd", "target.conf"))

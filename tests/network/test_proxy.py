@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+import struct
 import threading
 import time
 
@@ -87,6 +88,20 @@ def test_slow_close_passes_the_end_on_later(wire: Wire, echo: Echo) -> None:
         began = time.monotonic()
         echo.side(1).shutdown(socket.SHUT_RDWR)
         assert client.receive(1) == b""
+        assert time.monotonic() - began >= SHORT_S
+
+
+def test_slow_close_passes_a_reset_on_later_too(wire: Wire) -> None:
+    """Which is how RabbitMQ ends a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server, wire.proxy("plain", to=server.getsockname()) as port, \
+            Client(port.number) as client:
+        port.arm("linger", "slow_close", delay_s=SHORT_S)
+        accepted, _ = server.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        began = time.monotonic()
+        accepted.close()
+        with pytest.raises(ConnectionResetError):
+            client.receive(1)
         assert time.monotonic() - began >= SHORT_S
 
 

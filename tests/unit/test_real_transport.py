@@ -50,14 +50,26 @@ def test_a_variant_on_a_real_transport_has_more_than_forty_cases_each_once() -> 
 
 def test_every_site_of_a_real_transport_is_planned_there_and_none_elsewhere() -> None:
     names = {site.name for site in REAL}
-    assert names <= set(sites(plan(a_variant("rabbit"), Profile.DEFAULT)))
+    assert names <= set(sites(plan(a_variant("rabbit"), Profile.FULL)))
+    assert {site.name for site in REAL if site.by is By.WIRE} <= set(sites(plan(a_variant("rabbit"), Profile.DEFAULT)))
     assert not names & set(sites(plan(a_variant(None), Profile.FULL)))
 
 
 def test_what_breaks_the_node_comes_last_and_only_where_the_node_is_ours() -> None:
-    ours = [BY_NAME[site].by is By.NODE for site in sites(transport_cases(BASE, Profile.DEFAULT))]
-    assert ours == sorted(ours) and any(ours)
-    assert not any(site.startswith("broker.") for site in sites(transport_cases(BASE, Profile.DEFAULT, is_ours=False)))
+    for profile in (Profile.DEFAULT, Profile.FULL):
+        ours = [_breaks_node(case) for case in transport_cases(BASE, profile)]
+        assert ours == sorted(ours) and any(ours)
+        assert not any(map(_breaks_node, transport_cases(BASE, profile, is_ours=False)))
+
+
+def _breaks_node(case: Case) -> bool:
+    return any(BY_NAME[fault.site].by is By.NODE for fault in case.faults)
+
+
+def test_a_node_breaks_in_every_way_at_every_milestone_in_a_thorough_profile() -> None:
+    found = {(fault.site, fault.action) for case in transport_cases(BASE, Profile.FULL) for fault in case.faults}
+    milestones = [site.name for site in REAL if site.by is By.NODE and site.name != "broker.connect"]
+    assert {(name, action) for name in milestones for action in ("crash", "halt", "pause", "restart")} <= found
 
 
 def test_the_usual_sites_are_planned_on_a_real_transport_in_a_thorough_profile_only() -> None:
@@ -71,7 +83,9 @@ def test_the_usual_sites_are_planned_on_a_real_transport_in_a_thorough_profile_o
 
 @pytest.mark.parametrize("text", [
     "amqp.connect=crash", "amqp.connect=latency", "amqp.connect@worker=refuse", "amqp.connect=latency:soon",
-    "amqp.connect=latency:0", "amqp.connect=refuse:1", "amqp.connect=latency:1:2", "amqp.connect#2=refuse",
+    "amqp.connect=latency:0", "amqp.connect=refuse:1", "amqp.connect=timeout:1:2", "amqp.connect=latency:1:2:few",
+    "amqp.frames=reset_peer", "amqp.frames=reset_peer:2.5", "amqp.bytes=half_open:0", "amqp.seconds=refuse:1:2",
+    "broker.connect=alarm:flood", "broker.started=crash", "broker.connected#2=crash", "amqp.connect#2=refuse",
     "broker.ready=restart", "broker.declare#2=crash", "tls.certificate=denied", "rpc.connect=half_open",
     "service.start=expired", "amqp.peer=refuse"])
 def test_a_fault_that_a_real_transport_does_not_have_is_an_error(text: str) -> None:

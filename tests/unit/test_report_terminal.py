@@ -223,6 +223,19 @@ def test_how_much_of_the_start_was_covered_is_said() -> None:
     assert "faults fired at 1 of the 6 sites of a good start\n1 case: 1 pass" in text
 
 
+def test_a_sweep_of_the_wire_alone_counts_its_own_sites_and_not_those_of_the_start() -> None:
+    cases = [judged("s/eventlet/w1-rabbit/amqp.declare=down"), judged("s/eventlet/w1-rabbit/broker.ready=crash")]
+    text = shown(a_sweep(cases, variants=[a_baseline("s/eventlet/w1-rabbit/none")]))
+    assert "faults fired at 2 of the 2 sites in the plan (the wire and the broker)\n2 cases: 2 pass" in text
+
+
+def test_sites_that_no_start_shows_are_counted_beside_those_of_the_start() -> None:
+    cases = [judged("s/eventlet/w1-rabbit/amqp.declare=down"), judged("s/eventlet/w1-rabbit/service.start=raise")]
+    text = shown(a_sweep(cases, variants=[a_baseline("s/eventlet/w1-rabbit/none")]))
+    assert ("faults fired at 1 of the 6 sites of a good start, and at 1 of the 1 other site in the plan (the wire and the "
+            "broker)") in " ".join(text.split())
+
+
 def test_an_empty_sweep_says_so() -> None:
     assert shown(a_sweep([])).splitlines()[-1] == "0 cases: 0 pass, 0 fail, 0 unreached, 0 unknown in 63.2 s, seed 0"
 
