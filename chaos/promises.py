@@ -347,13 +347,18 @@ def _overstayed(case: Case, seen: Observation, asked_s: float) -> Broken | None:
 
 def _fired_after_start(seen: Observation, asked_s: float) -> bool:
     """A fault fired once chaos had seen it serve, once it was told to stop, or in a process whose own service had started
-    before."""
+    before; one that is in no process of its tree (wire, broker), once all services had."""
     started = {(m.pid, m.at_s) for m in seen.milestones if m.name in ("service started", "started")}
-    return any(
-        firing.phase is not Phase.START or firing.at_s > asked_s
-        or any(pid == firing.pid and at_s <= firing.at_s for pid, at_s in started)
-        for firing in seen.fired
-    )
+
+    def came_late(firing: Firing) -> bool:
+        before = {pid for pid, at_s in started if at_s <= firing.at_s}
+        elsewhere = firing.site.startswith(_OUT_OF_ITS_TREE)
+        return len(before) >= max(1, seen.expected.servers) if elsewhere else firing.pid in before
+
+    return any(firing.phase is not Phase.START or firing.at_s > asked_s or came_late(firing) for firing in seen.fired)
+
+
+_OUT_OF_ITS_TREE = ("amqp.", "broker.")
 
 
 def _true_after_stop(seen: Observation) -> bool:

@@ -228,7 +228,7 @@ class Connection:
     def meet(self, armed: Armed) -> None:
         """A toxic that is there when the connection comes, or is armed while it lives."""
         toxic = armed.toxic
-        if self.over.is_set() or not (toxic.moment.is_of_amqp or toxic.meets(self.number)):
+        if self.over.is_set() or not (toxic.moment.comes_later or toxic.meets(self.number)):
             return
         link = self.links[toxic.stream]
         passed = {Kind.NOW: True, Kind.BYTES: link.bytes > toxic.moment.amount or not toxic.moment.amount,
@@ -246,7 +246,7 @@ class Connection:
             self.pending.remove(armed)
         if armed.lifted.is_set() or self.over.is_set():
             return
-        if armed.toxic.moment.is_of_amqp:
+        if armed.toxic.moment.comes_later:
             armed.came += 1
             if not armed.toxic.meets(armed.came):
                 return

@@ -94,8 +94,9 @@ class Moment:
     amount: float = 0.0
 
     @property
-    def is_of_amqp(self) -> bool:
-        return self.kind in (Kind.BEFORE, Kind.AT, Kind.AFTER)
+    def comes_later(self) -> bool:
+        """Whether a connection may end without having come to it."""
+        return self.kind is not Kind.NOW
 
     def __str__(self) -> str:
         match self.kind:

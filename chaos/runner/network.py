@@ -31,8 +31,11 @@ COUNTED = {"amqp.frames": "frames", "amqp.bytes": "bytes", "amqp.seconds": "seco
 REACHED = {"broker.declare": "Queue.Declare", "broker.consume": "Basic.Consume"}
 PASSED = {"broker.configured": "configured", "broker.created": "service created", "broker.connected": "transport connected"}
 """The milestone at which the node breaks, in the first process that passes it."""
-HELD = {"broker.configured": "now", "broker.created": "now", **{site: f"at:{name}" for site, name in REACHED.items()}}
-"""Where a connection is held until the node is broken: that takes a while, and a quick target would be past it."""
+HELD = {"broker.configured": "now", **{site: f"at:{name}" for site, name in REACHED.items()}}
+"""Where a connection is held from the start until the node is broken: that takes a while, and a quick target would be past
+it."""
+HELD_THEN = "broker.created"
+"""Where every connection is held from the milestone on: a target may look for its broker before that."""
 LATE = ("broker.connected", "broker.started", "broker.announced", "broker.ready")
 """Whoever has answered before the node broke answers anew."""
 ARGUMENTS = {"latency": ("latency_s", "jitter_s", "seed"), "bandwidth": ("rate_kb_s",), "slicer": ("average_bytes",),
@@ -59,8 +62,8 @@ LIFTED = {"crash": "start", "halt": "start", "die": "start", "pause": "resume", 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Of a script of the node: ``ask`` it something, ``wait`` so many seconds, ``refuse``, ``accept``, ``release`` what is
-    held at the moment at which it breaks, ``anew``: what was answered so far does not count."""
+    """Of a script of the node: ``ask`` it something, ``wait`` so many seconds, ``refuse``, ``accept``, ``hold`` all
+    connections, ``release`` what is held at the moment at which it breaks, ``anew``: what was answered does not count."""
 
     do: str
     what: str = ""
@@ -71,8 +74,9 @@ class Step:
 
 def script_of(index: int, fault: Fault) -> list[Step]:
     """What is done to the node for a fault, up to and including its end where it has one."""
-    release = [Step("release")] if fault.site in HELD else []
-    begun = [Step("refuse")] if fault.action in (*ENDS_NODE, "restart") else []
+    release = [Step("release")] if fault.site in (*HELD, HELD_THEN) else []
+    begun = [Step("hold")] if fault.site == HELD_THEN else []
+    begun += [Step("refuse")] if fault.action in (*ENDS_NODE, "restart") else []
     if fault.action == "restart":
         begun += [Step("ask", "restart", 0.3, index), *release, Step("accept")]
     else:
@@ -337,6 +341,8 @@ class Attached:
                     self.port.arm("node", "refuse")
                 case "accept":
                     self.port.lift("node")
+                case "hold":
+                    self.port.arm("held", "blackhole")
                 case "release":
                     self.port.lift("held")
                 case "anew":

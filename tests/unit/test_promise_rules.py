@@ -658,6 +658,17 @@ def test_the_launcher_is_known_by_its_parent_and_not_by_its_place_in_the_list() 
 TOLD_AS_READY = an_early_end(Exited(0), in_parent(TERM_PARENT, at_s=0.8), milestones=(a_start(),), ready_s=0.9)
 
 
+@pytest.mark.parametrize(("site", "at_s", "is_judged"), [
+    ("broker.ready", 0.95, False), ("amqp.connect", 0.95, False), ("broker.connect", 0.2, True),
+    ("service.start", 0.95, True)])
+def test_a_broker_that_broke_once_all_had_started_may_show_in_the_status_of_the_stop(
+        site: str, at_s: float, is_judged: bool) -> None:
+    """Nobody says in which process a fault of the node or of the wire was met: it is the launcher's for its name only."""
+    fault = Fault(site, "pause")
+    seen = an_observation(ending=Exited(75), fired=(a_firing(fault, at_s=at_s, pid=LAUNCHER),))
+    assert (broken("stops-when-told", a_case(fault), seen) is not None) is is_judged
+
+
 @pytest.mark.parametrize("promise", ["status", "ready-means-ready", "stops-when-told"])
 def test_a_stop_that_crosses_the_notice_of_a_start_that_worked_breaks_nothing(promise: str) -> None:
     assert broken(promise, TERMED, TOLD_AS_READY) is None
