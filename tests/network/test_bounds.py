@@ -34,12 +34,13 @@ WITHIN_S = 300.0
 
 @dataclass
 class Seen:
-    """What was seen below a process. ``listening``: (command line, address, port); ``pidfds``: of every process, by pid."""
+    """What was seen below a process. ``listening``: (command line, address, port); ``pidfds``: of every process, by pid;
+    ``lines``: pid and command line."""
 
     listening: set[tuple[str, str, int]] = field(default_factory=set)
     most_ports: int = 0
     pidfds: dict[int, int] = field(default_factory=dict)
-    lines: dict[int, str] = field(default_factory=dict)
+    lines: set[tuple[int, str]] = field(default_factory=set)
 
     def look(self, pid: int) -> None:
         sockets = _listening_sockets()
@@ -47,13 +48,15 @@ class Seen:
             with contextlib.suppress(OSError):
                 if one not in self.pidfds:
                     self.pidfds[one] = os.pidfd_open(one)
-                self.lines[one] = line = Path(f"/proc/{one}/cmdline").read_text(errors="replace").replace("\0", " ")
+                line = Path(f"/proc/{one}/cmdline").read_text(errors="replace").replace("\0", " ")
+                self.lines.add((one, line))
                 own = {sockets[name] for name in _open_files(one) if name in sockets}
                 self.listening |= {(line, *place) for place in own}
                 self.most_ports = max(self.most_ports, len(own) * (PORTS in line))
 
     def pids(self, word: str) -> set[int]:
-        return {pid for pid, line in self.lines.items() if word in line}
+        """Of those that had the word in a command line at some time: a zombie has none."""
+        return {pid for pid, line in self.lines if word in line}
 
 
 def _open_files(pid: int) -> Iterator[str]:
