@@ -33,7 +33,7 @@ from chaos.prepare import Timing, request_for
 from chaos.target import resolve
 from processes import Deadline, below
 
-START = "chaos.sample.service:SchedulerService.start"
+START = "chaos.sample.careless:CarelessService.start"
 HANGS = (Outcome.HANG_PROVEN, StillRunning(1.0), ("ends", "ready-means-ready"))
 SHOWN: dict[str, tuple[str, tuple[Outcome, Ending, tuple[str, ...]]]] = {
     "naive/eventlet/w1/service.start@parent=raise:RuntimeError":
