@@ -25,15 +25,24 @@ def limit(what, amount):
 
 
 def _nofile(more):
-    """The kernel compares numbers, not counts: the limit is put where ``more`` numbers below it are free."""
+    """The kernel compares numbers, not counts: the limit is put where ``more`` numbers below it are free. The listing has one
+    itself, which is free again when it is done."""
     import resource
-    taken = {int(name) for name in posix.listdir("/proc/self/fd")}
+    taken = {int(name) for name in posix.listdir("/proc/self/fd") if _is_open(int(name))}
     bound, free = 0, 0
     while free < more or bound in taken:
         free += bound not in taken
         bound += 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (bound, _hard(resource, resource.RLIMIT_NOFILE)))
     return "RLIMIT_NOFILE %d" % bound
+
+
+def _is_open(fd):
+    try:
+        posix.fstat(fd)
+    except OSError:
+        return False
+    return True
 
 
 def _hard(resource, which):

@@ -240,6 +240,23 @@ except OSError as error:
 """
 
 
+@pytest.mark.parametrize("more", [0, 3])
+def test_a_limit_of_descriptors_leaves_exactly_as_many_as_it_says(lab: Lab, more: int) -> None:
+    lab.arm(a_fault("limit", "nofile", str(more)))
+    said = lab.run("""
+        import os, spot
+        spot.tell()
+        count = 0
+        try:
+            while True:
+                os.dup(0)
+                count += 1
+        except OSError as error:
+            spot.say("%d more, errno %d" % (count, error.errno))
+    """)
+    assert f"{more} more, errno 24" in said
+
+
 @pytest.mark.parametrize(("amount", "root_sees"), [("0", "errno 28"), ("32", "errno 28"), ("128", "written")])
 def test_a_small_disk_is_the_kernels_own_or_no_file_may_grow(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, amount: str, root_sees: str
