@@ -27,6 +27,14 @@ def sites_of(seen: Observation) -> tuple[Site, ...]:
     return tuple(sorted(found.values(), key=lambda site: (phases.index(site.phase), site.at_s)))
 
 
+def steady(sites: tuple[Site, ...], again: Observation) -> tuple[Site, ...]:
+    """``sites`` with no more hits on the way up than another good start made: what is asked once more only because it was
+    late is hit a time more, and a fault at that hit would be unreached every other night."""
+    counts = {(site.name, site.role, site.phase): site.hits for site in sites_of(again)}
+    return tuple(replace(site, hits=min(site.hits, counts.get((site.name, site.role, site.phase), site.hits)))
+                 for site in sites)
+
+
 def with_calls(variant: Variant, traced: tuple[Observation, ...]) -> Variant:
     """The variant with the call sites that every traced run reached on its way up: what one run saw and another did not
     is a matter of timing, and a fault there would be unreached every other night."""

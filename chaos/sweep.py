@@ -12,7 +12,7 @@ from chaos.calls import is_call
 from chaos.caseid import format_case
 from chaos.catalog import SYSCALL
 from chaos.confirm import confirmed, to_confirm, warmth
-from chaos.discover import sites_of, with_calls
+from chaos.discover import sites_of, steady, with_calls
 from chaos.events import (
     CaseFinished,
     CaseRejudged,
@@ -135,7 +135,8 @@ def _variant(request: Request, seen: Observation) -> Variant:
 def _with_warmth(variant: Variant, request: Request, seen: Observation) -> Variant:
     """The variant with what is known of its warm starts, of which ``seen`` is the first."""
     judged = Judged(request.case, seen, judge(request.case, seen))
-    return replace(variant, warm=warmth(variant.baseline, judged, request.ahead))
+    sites = steady(variant.sites, seen) if judged.verdict.grade is Grade.PASS else variant.sites
+    return replace(variant, sites=sites, warm=warmth(variant.baseline, judged, request.ahead))
 
 
 def healthy(variant: Variant) -> bool:

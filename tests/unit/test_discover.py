@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from observations import an_observation
 
-from chaos.discover import sites_of
+from chaos.discover import sites_of, steady
 from chaos.model import Hit, Phase, Site
 
 
@@ -36,3 +36,9 @@ def test_what_is_first_reached_later_stands_behind_the_way_up() -> None:
 
 def test_a_run_that_reached_nothing_has_no_sites() -> None:
     assert sites_of(an_observation(hits=())) == ()
+
+
+def test_a_hit_that_only_one_of_two_good_starts_made_is_none_to_plan_with() -> None:
+    sites = sites_of(an_observation(hits=(a_hit(0.2), a_hit(0.3), a_hit(0.4), a_hit(0.5, "other"))))
+    again = an_observation(hits=(a_hit(0.2), a_hit(0.3), a_hit(0.9, phase=Phase.STOP)))
+    assert [(site.name, site.hits) for site in steady(sites, again)] == [("thread.spawn", 2), ("other", 1)]
