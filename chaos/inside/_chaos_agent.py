@@ -303,6 +303,9 @@ def _like(wrapper, function):
 def _passed(milestone, args):
     if milestone == "listening" and args:
         kept.append(args[0])
+        target, driver = (getattr(args[0], name, None) for name in ("_target", "transport"))
+        default = getattr(getattr(driver, "_driver", None), "_default_exchange", None)
+        record("serves", str(getattr(target, "topic", None) or ""), str(getattr(target, "exchange", None) or default or ""))
     if milestone:
         record("mile", milestone)
 

@@ -42,17 +42,18 @@ class Caller:
         return Caller(Line(self.folder), self.folder)
 
     def call(self, url: str, *, within_s: float, topic: str = TOPIC, method: str = METHOD,
-             args: Mapping[str, object] | None = None, server: str = "", authority: str = "") -> Answer:
+             args: Mapping[str, object] | None = None, server: str = "", authority: str = "",
+             exchange: str = "") -> Answer:
         """Call ``method`` of whoever serves ``topic`` behind the transport ``url``; never raises for what the target does.
 
-        ``within_s``: when to give up, in seconds. ``args``: the method's keywords, as JSON has them; by default a request
-        for one small instance. ``server``: one host's server only. ``authority``: a PEM file, where the URL asks for TLS
-        (``?ssl=1``). A call that comes before the target listens is lost and takes all of ``within_s``, so ask again with
-        a short one; one that is answered takes 15 to 60 ms.
+        ``within_s``: when to give up, in seconds. ``args``: the method's keywords, as JSON has them; by default a request for
+        one small instance. ``server``: one host's server only; ``exchange``: that of the service, "" the usual one.
+        ``authority``: a PEM file, where the URL asks for TLS (``?ssl=1``). A call that comes before the target listens is
+        lost and takes all of ``within_s``, so ask again with a short one; one that is answered takes 15 to 60 ms.
         """
         words = dict(ARGS if args is None else args)
         found = self.line.ask("call", url=url, topic=topic, method=method, args=words, server=server, authority=authority,
-                              until_s=within_s, within_s=within_s + SPARE_S)
+                              exchange=exchange, until_s=within_s, within_s=within_s + SPARE_S)
         return Answer(found["answer"], found["because"], found["took_s"])
 
 

@@ -47,8 +47,9 @@ class Prober:
         gc.freeze()     # no collection in a child copies what all of them share
 
     async def handle(self, request: Message) -> Message:
-        """``call``: ``url``, ``topic``, ``method``, ``args``, ``server`` ("": any), ``until_s``, ``authority`` (a PEM file
-        for TLS). Answers ``{"answer": …, "because": "", "took_s": …}``; without an answer, why."""
+        """``call``: ``url``, ``topic``, ``exchange`` ("": the usual), ``method``, ``args``, ``server`` ("": any),
+        ``until_s``, ``authority`` (a PEM file for TLS). Answers ``{"answer": …, "because": "", "took_s": …}``; without an
+        answer, why."""
         if request["do"] != "call":
             raise UsageError(f"the prober does call, not {request['do']!r}")
         began = time.monotonic()
@@ -88,7 +89,8 @@ class Prober:
     def _call(self, request: Message) -> Any:
         self.conf.set_override("ssl_ca_file", request["authority"], RABBIT)
         transport = self.messaging.get_rpc_transport(self.conf, url=request["url"])
-        target = self.messaging.Target(topic=request["topic"], server=request["server"] or None)
+        target = self.messaging.Target(topic=request["topic"], exchange=request["exchange"] or None,
+                                       server=request["server"] or None)
         client = self.messaging.get_rpc_client(transport, target, timeout=request["until_s"], retry=0)
         return client.call({}, request["method"], **request["args"])
 

@@ -68,6 +68,8 @@ class Facts:
         """Command lines that were seen, where they are looked at for secrets: a process may change its own at any time."""
         self.means: list[str] = []
         self.calls: dict[str, str] = {}
+        self.addresses: dict[int, tuple[str, str]] = {}
+        """Topic and exchange at which an RPC server of a process listens."""
         self.alive: tuple[tree.Seen, ...] = ()
         self.cpu: deque[Cpu] = deque()
         self.last_change_s = 0.0
@@ -100,6 +102,8 @@ class Facts:
                 self.calls.setdefault(fields[0], fields[1])
             case "means":
                 self.means.append(fields[0])
+            case "serves":
+                self.addresses[said.pid] = fields[0], fields[1]
             case "mile":
                 self.milestones.append(Milestone(at_s, fields[0], said.role, said.pid))
             case _:

@@ -383,9 +383,12 @@ class Attached:
         return not self.script
 
     def probe(self, now_s: float) -> None:
-        """Call it from outside, again and again until somebody answers."""
+        """Call it from outside, at the address that it said, again and again until somebody answers. That it has no such
+        method is an answer too, and all that others than the sample can say."""
         if self.call is None and self.facts.unanswered() and now_s >= self.call_again_s and not self.script:
-            self.call = self.caller.begin("call", url=self.direct_url, topic=TOPIC, method=METHOD, args=dict(ARGS),
+            topic, exchange = self.facts.addresses.get(min(self.facts.unanswered()), (TOPIC, ""))
+            self.call = self.caller.begin("call", url=self.direct_url, topic=topic or TOPIC, exchange=exchange,
+                                          method=METHOD, args=dict(ARGS),
                                           server="", authority="", until_s=CALL_WITHIN_S)
 
     def _note_answer(self, now_s: float) -> None:
