@@ -3,7 +3,7 @@
     python benchmarks/run.py [--whole]
 
 ``--whole``: each as long as the figures in README.md took (more than an hour). Exit status 1 where a script fails, which the
-hang proof does on a single false one.
+hang proof does on a single false one. The last one needs RabbitMQ.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PARTS = (
     ("Cases planned, with a runner that does nothing", "own_cost.py", ("1000", "10000"), ("1000", "10000", "100000")),
     ("The pure parts and a cold start beside a bare one", "starts.py", (), ()),
     ("The fault proxy", "proxy.py", (), ()),
+    ("A case on RabbitMQ beyond its target, and the nodes of a sweep", "transport.py", ("--runs", "7"), ()),
 )
 
 

@@ -6,6 +6,7 @@ It is the sub-reaper of all that a node starts, epmd included; the kernel kills 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -42,9 +43,13 @@ class Host:
         self.state = "dead"
         self.node: Node | None = None
         self.busy = asyncio.Lock()
+        self.spare = ""
+        """A virtual host that nobody has had; "": none."""
+        self.made = 0
+        self.refilling: asyncio.Task[None] | None = None
         self.handlers: dict[str, Callable[[Message], Awaitable[Message]]] = {
-            "boot": self.boot, "vhost": self.vhost, "drop": self.drop, "kill": self.kill, "stop": self.stop,
-            "crash": self.crash, "start": self.start, "restart": self.restart, "pause": self.pause,
+            "boot": self.boot, "vhost": self.vhost, "borrow": self.borrow, "drop": self.drop, "kill": self.kill,
+            "stop": self.stop, "crash": self.crash, "start": self.start, "restart": self.restart, "pause": self.pause,
             "resume": self.resume, "alarm": self.alarm, "calm": self.calm, "disconnect": self.disconnect, "count": self.count,
             "state": self.tell_state,
         }
@@ -54,12 +59,13 @@ class Host:
         if do not in self.handlers:
             raise UsageError(f"a broker does {', '.join(self.handlers)}, not {do!r}")
         began = time.monotonic()
-        if do in ("kill", "pause", "resume", "state"):       # these must not wait for one who waits for a paused node
+        # These must not wait for one who waits for a paused node, nor for a virtual host that is being deleted.
+        if do in ("kill", "pause", "resume", "state", "borrow"):
             answer = await self.handlers[do](request)
         else:
             async with self.busy:
                 answer = await self.handlers[do](request)
-        if do not in ("vhost", "drop", "count", "state", "calm"):
+        if do not in ("vhost", "borrow", "drop", "count", "state", "calm"):
             self.serving.tell("broker", port=EVENTS, did=do, state=self.state)
         return {**answer, "state": self.state, "began_s": began, "took_s": time.monotonic() - began}
 
@@ -92,12 +98,36 @@ class Host:
 
     async def vhost(self, request: Message) -> Message:
         """Make the virtual host ``name``, in which our user may do everything."""
-        name = _checked(request["name"])
+        return {"name": await self._make(_checked(request["name"]))}
+
+    async def borrow(self, request: Message) -> Message:
+        """A virtual host of a new name, to be dropped by it. It is there already, and the next is made while this is used: to
+        make one costs as much as all else that a case needs here."""
+        assert self.running
+        name, self.spare = self.spare, ""
+        if not name:
+            async with self.busy:
+                name = await self._make(self._new_name())
+        if self.refilling is None or self.refilling.done():
+            self.refilling = asyncio.ensure_future(self._refill())
+        return {"name": name}
+
+    async def _refill(self) -> None:
+        async with self.busy:
+            if self.state == "running" and not self.spare:
+                with contextlib.suppress(NodeBroke):        # whoever asks next learns of it
+                    self.spare = await self._make(self._new_name())
+
+    def _new_name(self) -> str:
+        self.made += 1
+        return f"borrowed-{self.made}"
+
+    async def _make(self, name: str) -> str:
         user = self.running.user
         await self.running.ask(
             f'ok = rabbit_vhost:add(<<"{name}">>, <<"{user}">>), ok = rabbit_auth_backend_internal:set_permissions('
             f'<<"{user}">>, <<"{name}">>, <<".*">>, <<".*">>, <<".*">>, <<"{user}">>)')
-        return {"name": name}
+        return name
 
     async def drop(self, request: Message) -> Message:
         """Delete the virtual host ``name`` with all in it, and close its connections. One that is not there is no error."""
@@ -137,6 +167,9 @@ class Host:
             await self.node.ask("rabbit:start()")
         elif self.state == "dead":
             await self.node.boot()
+            self.state = "running"
+            spare, self.spare = self.spare, ""      # it may have been made too late to be on disk whole
+            await self.drop({"name": spare or "none"})
         else:
             raise UsageError(f"the broker is {self.state}; only a stopped or dead one can be started")
         self.state = "running"
@@ -185,10 +218,10 @@ class Host:
         return {"connections": int(closed)}
 
     async def count(self, request: Message) -> Message:
-        """How many ``connections`` clients have, and how many ``vhosts`` there are."""
+        """How many ``connections`` clients have, and how many ``vhosts`` there are beside the spare one."""
         counts = await self.running.ask("{length(rabbit_networking:connections()), length(rabbit_vhost:list_names())}")
         connections, vhosts = counts.strip("{}").split(",")
-        return {"connections": int(connections), "vhosts": int(vhosts)}
+        return {"connections": int(connections), "vhosts": int(vhosts) - bool(self.spare)}
 
     def _died(self, status: int) -> None:
         self.state = "dead"

@@ -85,8 +85,11 @@ class Line:
     def ask(self, do: str, *, within_s: float = ANSWERS_WITHIN_S, **words: object) -> Message:
         """What the companion answers to ``do``. Raises UsageError, MissingPart or CompanionBroke as it says, and
         Unanswered after ``within_s`` seconds."""
-        number = self.begin(do, **words)
-        self._until(lambda: number in self._answers, within_s, f"the answer to {do!r}")
+        return self.wait_for(self.begin(do, **words), within_s=within_s, what=do)
+
+    def wait_for(self, number: int, *, what: str, within_s: float = ANSWERS_WITHIN_S) -> Message:
+        """The answer to ``begin``, which asked for ``what``; raises as ``ask`` does."""
+        self._until(lambda: number in self._answers, within_s, f"the answer to {what!r}")
         answer = self.answer(number)
         assert answer is not None
         return answer

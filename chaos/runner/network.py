@@ -127,21 +127,24 @@ class Attached:
         self.reached: set[int] = set()
         self.servers = request.expected.servers if request.expected else request.case.workers
         self.has_served = False
+        self.vhost = ""
 
     # -- before the start and after the end --------------------------------------------------------------------------
 
     def __enter__(self) -> Attached:
         with contextlib.ExitStack() as failed:      # an error on the way closes what is there already
             failed.callback(self.exits.close)
-            self.wire = Wire(self._line(self.network.wire), self.network.wire)
-            self.caller = self._line(self.network.caller)
             if self.network.broker:
                 self.broker = self._line(self.network.broker)
-                self.broker.ask("vhost", name=self.name)
                 self.exits.callback(self._give_back)
+                borrowed = self.broker.begin("borrow")
+            self.wire = Wire(self._line(self.network.wire), self.network.wire)
+            self.caller = self._line(self.network.caller)
             host, _, number = self.network.address.rpartition(":")
             port = self.wire.proxy(self.name, to=(host, int(number)), certificate=self._certificate())
             self.port = self.exits.enter_context(port)
+            if self.broker:
+                self.vhost = self.broker.wait_for(borrowed, what="borrow")["name"]
             self.direct_url = self._url(self.network.address)
             self.url = self._url_for_target()
             for index, fault in self.faults.items():
@@ -162,7 +165,8 @@ class Attached:
         assert self.broker is not None
         if self.touches_node:
             self._heal(self.broker)
-        self.broker.begin("drop", name=self.name)
+        if self.vhost:
+            self.broker.begin("drop", name=self.vhost)
 
     def _heal(self, broker: Line) -> None:
         while self.asked is not None and broker.answer(self.asked) is None:
@@ -180,7 +184,7 @@ class Attached:
         return any(BY_NAME[fault.site].by is By.NODE for fault in self.faults.values())
 
     def _url(self, address: str) -> str:
-        return self.network.url.replace("{address}", address).replace("{vhost}", self.name)
+        return self.network.url.replace("{address}", address).replace("{vhost}", self.vhost)
 
     def _url_for_target(self) -> str:
         """The proxy's port, unless a fault wants the target elsewhere."""

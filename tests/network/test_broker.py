@@ -50,6 +50,21 @@ def test_a_case_costs_little(rabbit: Broker) -> None:
     assert min(times) < CASE_WITHIN_S, "what it takes when nothing else runs; a busy machine adds its own"
 
 
+@pytest.mark.parametrize("harm", ["none", "kill"])
+def test_every_case_borrows_a_virtual_host_that_nobody_has_had(rabbit: Broker, harm: str) -> None:
+    names = [rabbit.line.ask("borrow")["name"] for _ in range(2)]
+    if harm == "kill":
+        rabbit.kill()
+        rabbit.start()
+    names.append(rabbit.line.ask("borrow")["name"])
+    assert len(set(names)) == len(names)
+    with connected(rabbit.url(names[-1])):
+        pass
+    for name in names:
+        rabbit.line.ask("drop", name=name)
+    assert rabbit.count()["vhosts"] == 1, "the spare one does not count"
+
+
 def test_a_virtual_host_is_of_its_case_only(rabbit: Broker) -> None:
     with rabbit.vhost("one") as one, rabbit.vhost("two") as two:
         with connected(one) as connection:
