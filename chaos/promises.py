@@ -259,7 +259,8 @@ def same_on_both_backends(a: Judged, b: Judged) -> Broken | None:
 
 def met_the_same(a: Judged, b: Judged) -> bool:
     """Whether the fault of a pair met the same thing in both runs, so that a difference says something of the backends."""
-    return _phase(a) is _phase(b) and _serves_itself(a) is _serves_itself(b) and not _is_met_elsewhere(a.case)
+    alike = _phase(a) is _phase(b) and _serves_itself(a) is _serves_itself(b)
+    return alike and not _is_met_elsewhere(a.case) and not _cuts_others(a.case)
 
 
 def _phase(judged: Judged) -> Phase | None:
@@ -270,6 +271,18 @@ def _serves_itself(judged: Judged) -> bool:
     """Whether a general site (a thread, a pool, a timer) of the launcher's own process is one of the service's."""
     general = any(fault.site.startswith(_GENERAL_SITES) and fault.role != "worker" for fault in judged.case.faults)
     return general and "parent" in judged.seen.expected.serving_roles
+
+
+_CUTS_ALL = ("down", "crash", "halt", "restart", "die")
+_ONE_BY_ONE = ("amqp.start", "amqp.tune", "amqp.declare", "amqp.consume", "amqp.frames", "amqp.bytes", "amqp.seconds",
+               "broker.declare", "broker.consume", "broker.connected")
+"""Moments to which the connections of several workers come one after the other."""
+
+
+def _cuts_others(case: Case) -> bool:
+    """Whether the fault, at a moment of one worker's connection, cuts those of the others too, wherever they stand: now and
+    then at a call that oslo.messaging does not try again, so that the start ends and does not recover."""
+    return case.workers > 1 and any(fault.action in _CUTS_ALL and fault.site in _ONE_BY_ONE for fault in case.faults)
 
 
 def _is_met_elsewhere(case: Case) -> bool:

@@ -496,6 +496,18 @@ def pair(first: Outcome, second: Outcome) -> Broken | None:
     return same_on_both_backends(halves[0], halves[1])
 
 
+@pytest.mark.parametrize(("site", "action", "workers", "is_compared"), [
+    ("amqp.declare", "down", 2, False), ("broker.consume", "crash", 2, False), ("amqp.declare", "down", 1, True),
+    ("amqp.declare", "reset_peer", 2, True), ("broker.connect", "crash", 2, True), ("broker.ready", "restart", 2, True)])
+def test_a_fault_that_cuts_the_other_workers_wherever_they_stand_is_not_compared(
+        site: str, action: str, workers: int, is_compared: bool) -> None:
+    fault = Fault(site, action, (), None, ONCE)
+    one, other = (judged(replace(a_case(fault, backend=backend), workers=workers), an_observation(),
+                         Verdict(outcome, Grade.PASS))
+                  for backend, outcome in (("eventlet", Outcome.CLEAN_EXIT), ("threading", Outcome.RECOVERED)))
+    assert (same_on_both_backends(one, other) is not None) is is_compared
+
+
 @pytest.mark.parametrize("second", [Outcome.HANG_SUSPECTED, Outcome.RECOVERED, Outcome.FALSE_SUCCESS])
 def test_two_outcomes_of_one_case_break_the_thirteenth_promise(second: Outcome) -> None:
     found = pair(Outcome.STARTED, second)
