@@ -50,7 +50,9 @@ AFTERWARDS_S = 1.0
 """How long a target that serves is watched once its broker has gone for good, before it is told to stop."""
 HEALS_WITHIN_S = 200.0
 """A node that was killed boots, on a busy machine in half a minute."""
-CALL_WITHIN_S = 0.3
+CALL_WITHIN_S, MOST_CALL_WITHIN_S = 0.3, 2.4
+"""How long a call may take, doubled with each that was in vain: a target that is slow by its fault (each connection for a
+reply resolves a name, say) would answer each call just too late, and hold on to the reply that nobody waits for."""
 CALL_AGAIN_S = 0.1
 TELLS_WITHIN_S = 0.2
 """What fires as the target's connections close may be told a moment after the target has ended."""
@@ -121,6 +123,7 @@ class Attached:
         self.timers: list[tuple[float, int]] = []
         self.call: int | None = None
         self.call_again_s = 0.0
+        self.call_within_s = CALL_WITHIN_S
         self.seen_events = 0
         self.seen_hits = 0
         self.tries = 0
@@ -393,7 +396,7 @@ class Attached:
             topic, exchange = self.facts.addresses.get(min(self.facts.unanswered()), (TOPIC, ""))
             self.call = self.caller.begin("call", url=self.direct_url, topic=topic or TOPIC, exchange=exchange,
                                           method=METHOD, args=dict(ARGS),
-                                          server="", authority="", until_s=CALL_WITHIN_S)
+                                          server="", authority="", until_s=self.call_within_s)
 
     def _note_answer(self, now_s: float) -> None:
         """An answer counts for all that listen by then. It is noted as it comes, before anybody asks whether the target
@@ -402,6 +405,7 @@ class Attached:
         if found is None:
             return
         self.call, self.call_again_s = None, now_s + CALL_AGAIN_S
+        self.call_within_s = min(MOST_CALL_WITHIN_S, 2 * self.call_within_s) if found["because"] else CALL_WITHIN_S
         if not found["because"] or found["because"].startswith("RemoteError"):
             for pid in self.facts.unanswered():
                 self.facts.pass_milestone(ANSWERED, pid, now_s)
