@@ -13,6 +13,8 @@ from chaos.runner.output import Output
 
 PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 61, 62, 63   # see inside/_chaos_agent.py
 WITHIN_S = 1.5
+SILENT_S = 0.15
+"""A dump that has not grown for so long is whole."""
 
 
 def ask(pids: Sequence[int], number: int) -> None:
@@ -52,10 +54,15 @@ def collect(folder: Path, pids: Sequence[int], roles: Mapping[int, str], output:
 
 
 def _dump(pid: int, output: Output, pump: Callable[[], object]) -> str:
-    """faulthandler writes to the target's standard error: what comes from here on is not its log."""
-    mark = output.total
+    """faulthandler writes to the target's standard error: what comes from here on is not its log. It does so in pieces, and
+    does not say which is the last."""
+    mark = size = output.total
     ask([pid], DUMP_SIGNAL)
-    until = time.monotonic() + WITHIN_S / 3
-    while time.monotonic() < until and not output.since(mark).endswith(b"\n"):
+    now = grown = time.monotonic()
+    until = now + WITHIN_S / 3
+    while now < until and (size == mark or now < grown + SILENT_S):
         pump()
+        now = time.monotonic()
+        if output.total != size:
+            size, grown = output.total, now
     return output.cut_from(mark).decode("utf-8", "replace")

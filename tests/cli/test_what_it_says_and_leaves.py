@@ -71,7 +71,7 @@ def test_a_launcher_that_leaves_a_child_behind_is_told_which(chaos: Chaos, backe
 def test_of_a_launcher_that_keeps_its_promises_nothing_is_broken(chaos: Chaos, target: str, backend: str) -> None:
     words = ("check", target, "--backend", backend, "--workers", "2")
     answer = chaos.on_launchers(*words) if target == HEALTHY else chaos(*words)
-    assert (answer.status, answer.err) == (0, "")
+    assert (answer.status, answer.err) == (0, ""), answer.out
     assert "nothing is broken" in answer.out
 
 

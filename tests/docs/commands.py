@@ -62,7 +62,7 @@ COMMANDS: dict[str, dict[str, Run | Elsewhere]] = {
     },
     "benchmarks/README.md": {
         "python benchmarks/run.py": Run(
-            "PYTHONPATH=benchmarks python -c 'import run; run.PARTS = run.PARTS[-1:]; run.main()'", 0, "the proxy costs"),
+            "PYTHONPATH=benchmarks python -c 'import run; run.PARTS = run.PARTS[-2:-1]; run.main()'", 0, "the proxy costs"),
         "python benchmarks/starts.py": Run(
             "PYTHONPATH=benchmarks python -c 'import starts; starts.RUNS = 1; starts.REPEATS = 10; starts.main()'", 0,
             "report.json, a case"),
@@ -70,6 +70,7 @@ COMMANDS: dict[str, dict[str, Run | Elsewhere]] = {
         "python benchmarks/jobs.py": Run(
             "python benchmarks/jobs.py --turns 1 --only '*/eventlet/w1/service.start*=raise*'", 0, "| speed-up |"),
         "python benchmarks/proxy.py": Run("", 0, "the proxy costs"),
+        "python benchmarks/transport.py": Run("python benchmarks/transport.py --runs 1", 0, "a case costs"),
         "python benchmarks/hang_proof.py --runs 1340 --burners 2": Run(
             "python benchmarks/hang_proof.py --runs 8 --jobs 2", 0, ""),
         "python benchmarks/own_cost.py": Run("python benchmarks/own_cost.py 100", 0, "| report.html |"),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from chaos.runner.proof import procfs
@@ -64,8 +65,13 @@ def suspects(camera: Camera, deadline: Deadline) -> list[Source]:
         time.sleep(0.002)
 
 
+def a_camera() -> Camera:
+    """On what the test starts from now on; what other tests of this process keep running may run at any moment."""
+    return Camera(os.getpid(), frozenset(one.pid for one in psutil.Process().children(recursive=True)))
+
+
 def test_an_alarm_that_came_while_the_tree_rested_is_of_others(deadline: Deadline) -> None:
-    camera = Camera(os.getpid(), frozenset())
+    camera = a_camera()
     with running(RESTS):
         with stranger(camera):
             assert suspects(camera, deadline), "armed after the watch began: it may be anybody's"
@@ -77,7 +83,7 @@ def test_an_alarm_that_came_while_the_tree_rested_is_of_others(deadline: Deadlin
 
 
 def test_an_alarm_of_one_that_ran_meanwhile_may_be_its_own(deadline: Deadline) -> None:
-    camera = Camera(os.getpid(), frozenset())
+    camera = a_camera()
     with running(ARMS_WHEN_TOLD) as process:
         suspects(camera, deadline)
         process.send_signal(signal.SIGUSR1)
