@@ -110,11 +110,9 @@ def _copy() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _look(copy: Path, check: Check) -> Found:
-    out = copy / "report"
-    command = [sys.executable, "-m", "chaos", "run", check.case, "--out", str(out)]
-    ran = subprocess.run(
-        command,
+def _python(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy)},
         capture_output=True,
@@ -122,10 +120,15 @@ def _look(copy: Path, check: Check) -> Found:
         timeout=RUN_WITHIN_S,
         check=False,
     )
+
+
+def _look(copy: Path, check: Check) -> Found:
+    out = copy / "report"
+    ran = _python(copy, "-m", "chaos", "run", check.case, "--out", str(out))
     if ran.returncode == os.EX_UNAVAILABLE:
         return Found(check.case, "no good start", "not even a start without a fault is good")
     if ran.returncode not in RAN:
-        raise RuntimeError(f"{' '.join(command)} ended with {ran.returncode}: {ran.stderr[-500:]}")
+        raise RuntimeError(f"{' '.join(ran.args)} ended with {ran.returncode}: {ran.stderr[-500:]}")
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     (case,) = report["cases"]
     return Found(check.case, case["outcome"], _difference(check, case))
@@ -133,28 +136,9 @@ def _look(copy: Path, check: Check) -> Found:
 
 def _test(copy: Path, test: str) -> Found:
     """The test, in its place, with the copy's sample: with the package of the copy, which PYTHONPATH puts first."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(copy),
-        str(TESTS / test),
-    ]
-    ran = subprocess.run(
-        command,
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy)},
-        capture_output=True,
-        text=True,
-        timeout=RUN_WITHIN_S,
-        check=False,
-    )
+    ran = _python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(copy), str(TESTS / test))
     if ran.returncode not in (0, 1):
-        raise RuntimeError(f"{' '.join(command)} ended with {ran.returncode}: {ran.stdout[-500:]}")
+        raise RuntimeError(f"{' '.join(ran.args)} ended with {ran.returncode}: {ran.stdout[-500:]}")
     failed = re.search(r"^FAILED .*", ran.stdout, re.MULTILINE)
     return Found(test, "fails" if failed else "passes", failed.group() if failed else "")
 
