@@ -20,13 +20,12 @@ HELD = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Word(enum.Enum):
-    """What a report says. The last four come from the parent itself, to its watch."""
+    """What a report says. The last three come from the parent itself, to its watch."""
 
     BORN = "born"
     READY = "ready"
     FAILED = "failed"
     LEAVING = "leaving"
-    BEGINNING = "beginning"
     WAITING = "waiting"
     STOPPING = "stopping"
     ENDED = "ended"

@@ -57,6 +57,7 @@ RESPAWN_EXTRA_S = 6.0
 
 STOP_S = 4.0
 REST_S = 0.01
+LOOK_S = 0.2
 LAST_WORDS_S = 0.2
 LOG_S = 1.0
 
@@ -152,7 +153,7 @@ class Watch:
         """From now on the start has its deadline: what it needs of others is there."""
         self._serve_by = time.monotonic() + self._deadline_s
         processes.end_after(self._deadline_s + 2 * WATCH_LATER_S)
-        self._lifeline.tell(Word.BEGINNING)
+        self._until = self._serve_by + WATCH_LATER_S
 
     def reporting(self, inner: CheckedService) -> ReportingService:
         """Return the service as the launcher must run it."""
@@ -294,10 +295,11 @@ class Watch:
 
     def _wait(self) -> None:
         """Wait for news. What select returns is not believed: eventlet's may say that a descriptor is ready that was so
-        before."""
+        before. Nor is it relied on before all serve: the hub of a forked worker takes its parent's descriptors away."""
         pidfds = [worker.pidfd for worker in self._roll.workers if worker.pidfd is not None]
         look_at = None if self._until is None else next_look(self._until, self._settled, self._stopping)
-        left_s = None if look_at is None else max(0.0, look_at - time.monotonic())
+        before_s = None if self._announced else LOOK_S
+        left_s = before_s if look_at is None else max(0.0, look_at - time.monotonic())
         select.select([self._inbox.descriptor, *pidfds], [], [], left_s)
 
     def _ends(self) -> tuple[tuple[int, str], ...]:
@@ -327,8 +329,6 @@ class Watch:
                 self._hear_failure(report)
             case Word.LEAVING:
                 self._hear_of_leaving(report.pid)
-            case Word.BEGINNING:
-                self._until = self._serve_by + WATCH_LATER_S
             case Word.WAITING:
                 self._launcher_waits = True
             case Word.STOPPING:

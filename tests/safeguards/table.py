@@ -272,7 +272,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (
             Check(
                 "scheduler/threading/w1/rpc.poll@worker=raise:ConnectionResetError:ECONNRESET",
-                69,
+                75,
                 "last error logged: .*chaos-",
             ),
         ),
