@@ -475,7 +475,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "startup.py",
         "            self._roll = self._roll.with_leaving(pid)\n",
         "            pass\n",
-        (Check("scheduler/threading/w2/service.wait@worker#1=signal:TERM", 70),),
+        tests=("test_watch.py::test_a_worker_on_its_way_down_is_not_up_though_it_has_served",),
     ),
     Safeguard(
         "the watch has a deadline",

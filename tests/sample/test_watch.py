@@ -50,6 +50,14 @@ watch._listening(install)()
 print("gone on")
 """
 
+LEAVES_BEFORE_ALL_ARE_UP = """
+for word in (Word.BORN, Word.READY, Word.LEAVING):
+    watch._lifeline.tell(word)
+watch._launcher_waits = True
+watch._hear_all()
+print(watch._is_up(), watch._settled)
+"""
+
 
 def test_of_two_threads_that_give_up_at_once_only_the_first_is_heard() -> None:
     ended = _run(TWO_GIVE_UP)
@@ -67,6 +75,11 @@ def test_a_worker_that_says_why_as_it_ends_is_heard_before_its_end_is_judged() -
 def test_a_sighup_while_the_launcher_sets_its_handlers_is_ignored_like_any_other() -> None:
     ended = _run(HUP_WHILE_HANDLERS_ARE_SET)
     assert ended.stdout == "gone on\n", ended.stderr
+
+
+def test_a_worker_on_its_way_down_is_not_up_though_it_has_served() -> None:
+    ended = _run(LEAVES_BEFORE_ALL_ARE_UP)
+    assert ended.stdout.splitlines() == ["False inf"], ended.stderr
 
 
 def _run(script: str) -> subprocess.CompletedProcess[str]:
