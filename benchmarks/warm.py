@@ -18,7 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+
+from bare import AHEAD, FRESH, INSIDE
 
 from chaos.model import Case, Fault
 from chaos.prepare import Timing, request_for
@@ -29,13 +30,7 @@ from chaos.target import Target, resolve
 
 FLOOR = """
 import os, sys, time
-sys.path.insert(0, {inside!r})
-import _chaos_agent, _chaos_ahead       # to import what a zygote imports; nothing of it is armed
-assert not [one for one in _chaos_ahead.do({ahead!r}) if one.startswith("problem")]
-sys.path.remove({inside!r})
-import gc
-gc.collect(); gc.freeze()
-from chaos.sample import service
+""" + AHEAD + """from chaos.sample import service
 def start(self):
     raise RuntimeError("start failed")
 fork, wait, read, write = os.fork, os.waitpid, os.read, os.write
@@ -48,14 +43,7 @@ while read(0, 1):
     write(1, b"%.6f\\n" % (time.monotonic() - began))
 else:
     os._exit(0)
-quiet = os.open("/dev/null", os.O_RDWR)
-for fd in (0, 1, 2):
-    os.dup2(quiet, fd)
-os.setsid()
-hubs = sys.modules.get("eventlet.hubs")
-if hubs is not None and hasattr(hubs._threadlocal, "hub"):
-    hubs.use_hub()
-service.SchedulerService.start = start
+""" + FRESH + """service.SchedulerService.start = start
 from chaos.sample.launcher import main
 sys.exit(main())
 """
@@ -67,7 +55,7 @@ class Floor:
     def __init__(self, request: Request, ahead: str, folder: str) -> None:
         held = Folder(replace(request, folder=folder)).__enter__()
         argv = [held.filled(word) for word in request.argv[2:]]
-        text = FLOOR.format(inside=str(Path(__file__).resolve().parent.parent / "chaos" / "inside"), ahead=ahead)
+        text = FLOOR.format(inside=INSIDE, ahead=ahead)
         env = {name: value for name, value in os.environ.items() if not name.startswith("CHAOS")}
         self.process = subprocess.Popen([sys.executable, "-c", text, *argv], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
