@@ -348,7 +348,8 @@ def _owes_notice(case: Case, seen: Observation) -> bool:
 def _overstayed(case: Case, seen: Observation, asked_s: float) -> Broken | None:
     took = seen.elapsed_s - asked_s
     if seen.proof is not None and isinstance(seen.ending, StillRunning):
-        return Broken("stops-when-told", f"told to stop {seconds(asked_s)} after exec, it never will: {_proven(seen.proof)}")
+        told = f"told to stop {seconds(asked_s)} after exec, it will not do so in time"
+        return Broken("stops-when-told", f"{told}: {_proven(seen.proof)}")
     if took < seen.limits.grace_s and seen.stopped_watching != "grace":
         return None
     still = "still runs" if isinstance(seen.ending, StillRunning) else "ended only"

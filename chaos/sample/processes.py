@@ -76,5 +76,12 @@ def end_after(seconds: float) -> None:
     parent: a worker that was forked while a timer ran would wait for ever for that timer's thread, which it does not
     have, as soon as it armed or cancelled one of its own.
     """
-    with contextlib.suppress(RuntimeError):  # no thread can be started any more: whoever asks has other ways to end
+    # The timer's thread blocks every signal, but itself, once it runs: a busy machine may hand it, before, a SIGHUP that
+    # the main thread holds back.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
         faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
+    except RuntimeError:  # no thread can be started any more: whoever asks has other ways to end
+        pass
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

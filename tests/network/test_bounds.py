@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chaos.network.broker import Broker
@@ -35,19 +36,21 @@ WITHIN_S = 300.0
 @dataclass
 class Seen:
     """What was seen below a process. ``listening``: (command line, address, port); ``pidfds``: of every process, by pid;
-    ``lines``: pid and command line."""
+    ``lines``: pid and command line; ``parents``: pid by pid."""
 
     listening: set[tuple[str, str, int]] = field(default_factory=set)
     most_ports: int = 0
     pidfds: dict[int, int] = field(default_factory=dict)
     lines: set[tuple[int, str]] = field(default_factory=set)
+    parents: dict[int, int] = field(default_factory=dict)
 
     def look(self, pid: int) -> None:
         sockets = _listening_sockets()
         for one in below(pid):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):
                 if one not in self.pidfds:
                     self.pidfds[one] = os.pidfd_open(one)
+                    self.parents[one] = psutil.Process(one).ppid()
                 line = Path(f"/proc/{one}/cmdline").read_text(errors="replace").replace("\0", " ")
                 self.lines.add((one, line))
                 own = {sockets[name] for name in _open_files(one) if name in sockets}
@@ -55,8 +58,10 @@ class Seen:
                 self.most_ports = max(self.most_ports, len(own) * (PORTS in line))
 
     def pids(self, word: str) -> set[int]:
-        """Of those that had the word in a command line at some time: a zombie has none."""
-        return {pid for pid, line in self.lines if word in line}
+        """Of those that had the word in a command line at some time: a zombie has none. Without what one of them had just
+        forked, and what has its command line until it becomes another program."""
+        found = {pid for pid, line in self.lines if word in line}
+        return {pid for pid in found if self.parents.get(pid) not in found}
 
 
 def _open_files(pid: int) -> Iterator[str]:

@@ -204,7 +204,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "startup.py",
         "            concurrency.leave_parents_hub()\n",
         "",
-        (Check("scheduler/eventlet/w2/pipe.create@worker.1#1=delay:0.3", 0),),
+        tests=("test_watch.py::test_a_forked_worker_that_waits_at_once_does_not_run_its_parents_greenthreads",),
     ),
     Safeguard(
         "a configuration file that cannot be read is a configuration error",
@@ -343,7 +343,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "        self._lifeline.tell(Word.ENDED)  # the watch ends when it has heard what the workers said before\n"
         "        self._thread.join()\n",
         "",
-        (Check("scheduler/eventlet/w2/rpc.server.stop@worker=raise:RuntimeError", 70, "stop failed: .*chaos-"),),
+        tests=("test_watch.py::test_what_a_worker_says_as_it_stops_decides_the_status_though_it_is_heard_late",),
     ),
     Safeguard(
         "eventlet's launchers are listened to in wait()",
@@ -436,7 +436,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "startup.py",
         'self._lifeline.fail(Failure("fork", status_of(error), f"fork: {in_one_line(error)}"))',
         'self.fail("fork", error)',
-        (Check("scheduler/eventlet/w4/hub.create@worker=raise:ImportError", 70, "chaos-", within_s=4.0),),
+        tests=("test_watch.py::test_a_worker_that_fails_before_it_is_on_its_own_tells_its_parent_and_not_the_log",),
     ),
     Safeguard(
         "a worker that dies while it logs does not silence its parent",
@@ -718,6 +718,13 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "            with self.signals_held():  # a SIGHUP in between would have the service reset, now and then\n",
         "            if True:\n",
         tests=("test_watch.py::test_a_sighup_while_the_launcher_sets_its_handlers_is_ignored_like_any_other",),
+    ),
+    Safeguard(
+        "no signal is handed to the timer's thread",
+        "processes.py",
+        "    held = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n",
+        "    held = signal.pthread_sigmask(signal.SIG_BLOCK, ())\n",
+        tests=("test_watch.py::test_a_timers_thread_is_not_there_for_the_signals_that_the_main_thread_holds_back",),
     ),
     Safeguard(
         "the watch rests while it stops",

@@ -1,4 +1,4 @@
-"""What only chance would show of the sample's watch: two things that come at the same moment.
+"""What only chance would show of the sample's watch: two things that come at the same moment, of one process or of two.
 
 Each runs in a process of its own, for the watch ends it.
 """
@@ -9,7 +9,7 @@ import sys
 PREPARED = """
 import logging, os, sys, threading
 from chaos.sample.concurrency import Backend, prepare
-prepare(Backend.THREADING)
+prepare(Backend(sys.argv[1]))
 from chaos.sample.exits import Failure
 from chaos.sample.reports import Word
 from chaos.sample.startup import Watch
@@ -50,6 +50,67 @@ watch._listening(install)()
 print("gone on")
 """
 
+TIMER_IS_STARTED = """
+import faulthandler, signal
+def dump_traceback_later(*args, **more):
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    print(sorted({signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1} - held))
+before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+faulthandler.dump_traceback_later = dump_traceback_later
+watch.begin()
+print(signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before | {signal.SIGTERM})
+"""
+
+STOP_FAILS_AND_IS_NOT_HEARD_OF_YET = """
+read, begun = watch._inbox.read, threading.Event()
+def read_late():
+    begun.wait()
+    return read()
+watch._inbox.read = read_late
+with watch:
+    watch._stopping = True
+    watch._lifeline.tell(Word.FAILED, Failure("stop", 70, "the server is stuck"))
+    threading.Timer(0.2, begun.set).start()
+    print(watch.status(None))
+"""
+
+WAITS_BEFORE_IT_HAS_A_HUB = """
+import select, signal, time
+signal.alarm(10)  # the parent waits for ever if its child has taken the news away
+news, tell = os.pipe()
+def tell_what_came():
+    print("heard by the", "parent" if os.getpid() == watch._pid else "child", flush=True)
+def listen():
+    select.select([news], [], [])
+    tell_what_came()
+listener = threading.Thread(target=listen)
+listener.start()
+time.sleep(0)
+child = os.fork()
+if child == 0:
+    watch._after_fork()
+    os.write(tell, b".")
+    time.sleep(0.2)
+    os._exit(0)
+listener.join()
+os.waitpid(child, 0)
+"""
+
+FAILS_BEFORE_IT_IS_ON_ITS_OWN = """
+from chaos.sample import concurrency
+logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
+def fail():
+    raise ImportError("no hub")
+concurrency.leave_parents_hub = fail
+child = os.fork()
+if child == 0:
+    watch._after_fork()
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+for report in watch._inbox.read():
+    print(report.word.name, report.reason)
+"""
+
 LEAVES_BEFORE_ALL_ARE_UP = """
 for word in (Word.BORN, Word.READY, Word.LEAVING):
     watch._lifeline.tell(word)
@@ -77,10 +138,31 @@ def test_a_sighup_while_the_launcher_sets_its_handlers_is_ignored_like_any_other
     assert ended.stdout == "gone on\n", ended.stderr
 
 
+def test_a_timers_thread_is_not_there_for_the_signals_that_the_main_thread_holds_back() -> None:
+    ended = _run(TIMER_IS_STARTED)
+    assert ended.stdout.splitlines() == ["[]", "True"], ended.stderr
+
+
+def test_what_a_worker_says_as_it_stops_decides_the_status_though_it_is_heard_late() -> None:
+    ended = _run(STOP_FAILS_AND_IS_NOT_HEARD_OF_YET)
+    assert ended.stdout == "70\n", ended.stderr
+
+
+def test_a_forked_worker_that_waits_at_once_does_not_run_its_parents_greenthreads() -> None:
+    ended = _run(WAITS_BEFORE_IT_HAS_A_HUB, "eventlet")
+    assert ended.stdout == "heard by the parent\n", ended.stderr
+
+
+def test_a_worker_that_fails_before_it_is_on_its_own_tells_its_parent_and_not_the_log() -> None:
+    ended = _run(FAILS_BEFORE_IT_IS_ON_ITS_OWN, "eventlet")
+    assert ended.stdout.splitlines() == ["70", "BORN ", "FAILED fork: ImportError: no hub"], ended.stderr
+
+
 def test_a_worker_on_its_way_down_is_not_up_though_it_has_served() -> None:
     ended = _run(LEAVES_BEFORE_ALL_ARE_UP)
     assert ended.stdout.splitlines() == ["False inf"], ended.stderr
 
 
-def _run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", PREPARED + script], capture_output=True, text=True, timeout=60)
+def _run(script: str, backend: str = "threading") -> subprocess.CompletedProcess[str]:
+    arguments = [sys.executable, "-c", PREPARED + script, backend]
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=60)
