@@ -31,6 +31,7 @@ class Prober:
     """Imports oslo.messaging and looks for its drivers once: half a second that no call has to wait for."""
 
     def __init__(self) -> None:
+        import kombu.transport.pyamqp  # noqa: F401  # the driver imports it when it first connects
         import oslo_messaging
         import oslo_messaging.opts
         import stevedore
