@@ -25,8 +25,8 @@ CASES = ("amqp.peer=denied", "amqp.peer=garbage", "amqp.hosts=first_dead", "amqp
          "broker.declare#1=restart")
 """A hostile peer, a port of the proxy that refuses and listens again, one that speaks TLS, two at once, and a node that
 listens anew."""
-LISTENS = "0A"
-"""Its state in /proc/net/tcp."""
+LISTENS = {"tcp": "0A", "udp": "07"}
+"""The state in the kernel's table of a socket that takes what comes to it: of UDP, one that is bound to nobody."""
 NODE, EPMD, PORTS = "rabbit boot", "epmd", "wirehost"
 """Words of the command lines of those that have to listen: the node, its epmd, the proxy's and the peers' ports."""
 WITHIN_S = 300.0
@@ -73,11 +73,11 @@ def _open_files(pid: int) -> Iterator[str]:
 def _listening_sockets() -> dict[str, tuple[str, int]]:
     """Every socket of this machine that listens, as ``socket:[inode]``, with its address and port."""
     found = {}
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path("/proc/net", table).read_text(encoding="ascii").splitlines()[1:]:
             words = line.split()
             address, _, port = words[1].partition(":")
-            if words[3] == LISTENS:
+            if words[3] == LISTENS[table[:3]]:
                 found[f"socket:[{words[9]}]"] = (str(_address(address)), int(port, 16))
     return found
 

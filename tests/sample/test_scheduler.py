@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+import types
 from urllib.parse import quote
 
 import pytest
@@ -18,7 +19,7 @@ from chaos.sample.redaction import MASK, RedactingFormatter, Redactor
 
 prepare(Backend.THREADING)  # before config and exits import oslo_messaging, which would bind oslo.service to eventlet
 
-from chaos.sample import config, exits, reports  # noqa: E402  (see the line above)
+from chaos.sample import config, exits, reports, service  # noqa: E402  (see the line above)
 
 SMALL = inventory.Host(name="small", zone="north", enabled=True, free_vcpus=2, free_ram_mb=2048, free_disk_gb=20)
 LARGE = dataclasses.replace(SMALL, name="large", free_vcpus=16, free_ram_mb=65536, free_disk_gb=500)
@@ -50,6 +51,16 @@ def test_a_disabled_host_is_never_chosen() -> None:
 
 def test_a_zone_that_is_asked_for_is_kept() -> None:
     assert placement.select(HOSTS, placement.Request(zone="south"), 1) == ("south",)
+
+
+def test_periodic_tasks_that_fail_are_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing:
+        def run_periodic_tasks(self, context: object) -> float:
+            raise RuntimeError("no hosts")
+
+    idle_s = service.SchedulerService._run_periodic_tasks(types.SimpleNamespace(manager=Failing()))
+    assert idle_s == service.PERIODIC_S
+    assert "no hosts" in caplog.text
 
 
 @pytest.mark.parametrize("words", [{"vcpus": 17}, {"ram_mb": 65537}, {"disk_gb": 501}, {"zone": "nowhere"}])

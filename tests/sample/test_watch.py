@@ -111,6 +111,15 @@ for report in watch._inbox.read():
     print(report.word.name, report.reason)
 """
 
+THREAD_OF_THE_WATCH = """
+import re, signal
+with watch:
+    words = open(f"/proc/self/task/{watch._thread.native_id}/status").read()
+    held = int(re.search(r"SigBlk:\\s+(\\w+)", words)[1], 16)
+    print([bool(held & 1 << number - 1) for number in (signal.SIGTERM, signal.SIGHUP)], flush=True)
+    os._exit(0)
+"""
+
 LEAVES_BEFORE_ALL_ARE_UP = """
 for word in (Word.BORN, Word.READY, Word.LEAVING):
     watch._lifeline.tell(word)
@@ -156,6 +165,11 @@ def test_a_forked_worker_that_waits_at_once_does_not_run_its_parents_greenthread
 def test_a_worker_that_fails_before_it_is_on_its_own_tells_its_parent_and_not_the_log() -> None:
     ended = _run(FAILS_BEFORE_IT_IS_ON_ITS_OWN, "eventlet")
     assert ended.stdout.splitlines() == ["70", "BORN ", "FAILED fork: ImportError: no hub"], ended.stderr
+
+
+def test_the_watchs_thread_holds_back_what_the_main_thread_holds_back_later() -> None:
+    ended = _run(THREAD_OF_THE_WATCH)
+    assert ended.stdout == "[True, True]\n", ended.stderr
 
 
 def test_a_worker_on_its_way_down_is_not_up_though_it_has_served() -> None:
