@@ -70,6 +70,7 @@ class Worker:
     pid: int
     pidfd: int | None
     ready: bool = False
+    leaving: bool = False
 
     def __str__(self) -> str:
         return f"worker {self.number} (pid {self.pid})"
@@ -93,10 +94,14 @@ class Roll:
         return replace(self, workers=(*self.workers, Worker(number, pid, pidfd)))
 
     def with_ready(self, pid: int) -> "Roll":
-        return replace(self, workers=tuple(replace(w, ready=True) if w.pid == pid else w for w in self.workers))
+        """Not one that is told to stop in the very moment: of its two threads, the one that says so may come first."""
+        return self._changed(pid, lambda worker: replace(worker, ready=not worker.leaving))
 
     def with_leaving(self, pid: int) -> "Roll":
-        return replace(self, workers=tuple(replace(w, ready=False) if w.pid == pid else w for w in self.workers))
+        return self._changed(pid, lambda worker: replace(worker, ready=False, leaving=True))
+
+    def _changed(self, pid: int, change: Callable[[Worker], Worker]) -> "Roll":
+        return replace(self, workers=tuple(change(worker) if worker.pid == pid else worker for worker in self.workers))
 
     def without(self, gone: Worker) -> "Roll":
         return replace(self, workers=tuple(worker for worker in self.workers if worker != gone))

@@ -471,7 +471,14 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "startup.py",
         "            self._roll = self._roll.with_leaving(pid)\n",
         "            pass\n",
-        tests=("test_watch.py::test_a_worker_on_its_way_down_is_not_up_though_it_has_served",),
+        tests=("test_watch.py::test_a_worker_on_its_way_down_is_not_up_though_it_serves",),
+    ),
+    Safeguard(
+        "who is told to stop as it comes up is not up",
+        "startup.py",
+        "replace(worker, ready=not worker.leaving)",
+        "replace(worker, ready=True)",
+        tests=("test_watch.py::test_a_worker_on_its_way_down_is_not_up_though_it_serves",),
     ),
     Safeguard(
         "the watch has a deadline",

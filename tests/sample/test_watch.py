@@ -6,6 +6,8 @@ Each runs in a process of its own, for the watch ends it.
 import subprocess
 import sys
 
+import pytest
+
 PREPARED = """
 import logging, os, sys, threading
 from chaos.sample.concurrency import Backend, prepare
@@ -121,7 +123,7 @@ with watch:
 """
 
 LEAVES_BEFORE_ALL_ARE_UP = """
-for word in (Word.BORN, Word.READY, Word.LEAVING):
+for word in (Word(name) for name in sys.argv[2:]):
     watch._lifeline.tell(word)
 watch._launcher_waits = True
 watch._hear_all()
@@ -172,11 +174,12 @@ def test_the_watchs_thread_holds_back_what_the_main_thread_holds_back_later() ->
     assert ended.stdout == "[True, True]\n", ended.stderr
 
 
-def test_a_worker_on_its_way_down_is_not_up_though_it_has_served() -> None:
-    ended = _run(LEAVES_BEFORE_ALL_ARE_UP)
+@pytest.mark.parametrize("words", [("born", "ready", "leaving"), ("born", "leaving", "ready")])
+def test_a_worker_on_its_way_down_is_not_up_though_it_serves(words: tuple[str, ...]) -> None:
+    ended = _run(LEAVES_BEFORE_ALL_ARE_UP, "threading", *words)
     assert ended.stdout.splitlines() == ["False inf"], ended.stderr
 
 
-def _run(script: str, backend: str = "threading") -> subprocess.CompletedProcess[str]:
-    arguments = [sys.executable, "-c", PREPARED + script, backend]
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    words = arguments or ("threading",)
+    return subprocess.run([sys.executable, "-c", PREPARED + script, *words], capture_output=True, text=True, timeout=60)
