@@ -43,11 +43,26 @@ _BETWEEN = re.compile(r"^(?:The above exception was the direct cause|During hand
 _SOME_ERROR = re.compile(
     r"^(?:[\w<>]+\.)*[A-Z]\w*(?:Error|Exception|Failure|Exit|Interrupt|Timeout)(?::|$)|^Timeout \(|^Fatal Python error:"
 )
+_ERRNO = (r"(?:no such file or directory|permission denied|operation not permitted|connection refused|connection timed out"
+          r"|connection reset by peer|address (?:already )?in use|cannot assign requested address|network is unreachable"
+          r"|no route to host|no such host|no space left on device|too many open files|read-only file system|file too large"
+          r"|cannot allocate memory|resource temporarily unavailable|input/output error|i/o timeout|exec format error"
+          r"|not a directory|is a directory|device or resource busy|disk quota exceeded|broken pipe)")
 _OF_A_PROGRAM = re.compile(
     r"^[^\s:]+: (?:line )?\d+: \S|^panic: |\[(?:emerg|alert|crit|error)\] "
     r"|^[\w./+-]+: (?:.*: )?(?:cannot|can't|could not|unable|failed|no such|not found|permission denied|no space|too many"
-    r"|resource temporarily|address already|connection refused|input/output|i/o)\b", re.IGNORECASE)
-"""How programs that are not Python complain: ``./run.sh: 3: Cannot fork``, ``mkdir: cannot …``, ``nginx: [emerg] …``."""
+    r"|resource temporarily|address already|connection refused|input/output|i/o)\b"
+    r"|^(?:[\d/:.,TZ+-]{4,40} ){0,3}(?:cannot|can't|could not|couldn't|unable to|failed to)\b"
+    r"|^(?:uncaught |fatal )?(?:error|exception): |\bfatal error, |^exception in thread |^caused by: |\bpanicked at "
+    rf"|: \(?(?:\d+: )?{_ERRNO}(?: \(os error \d+\))?[.)\"']*$", re.IGNORECASE)
+"""How programs that are not Python complain: ``./run.sh: 3: Cannot fork``, ``mkdir: cannot …``, ``nginx: [emerg] …``,
+``cannot open the database``, Go's ``listen tcp :80: bind: address already in use``, Java's ``Exception in thread "main" …``,
+Rust's ``thread 'main' panicked at …``, ``Fatal error, can't open …``."""
+_STRUCTURED = re.compile(
+    r"(?:(?:^|\s)(?:level|lvl|severity)=\"?|\"(?:level|lvl|severity|log\.level)\" ?: ?\"?)"
+    r"(?:(?P<error>err(?:or)?|eror|crit(?:ical)?|fatal|d?panic|alert|emerg(?:ency)?|[56]0)|[a-z]+|\d+)\b", re.IGNORECASE)
+"""The level of a line of keys and values, or of JSON: ``level=error``, ``"severity": "ERROR"``, ``"level":50``."""
+_KLOG = re.compile(r"^(?:(?P<error>[EF])|[IWD])\d{4} \d\d:\d\d:\d\d\.\d+ ")
 _RAISED = re.compile(r"^(?:[\w<>]+\.)*[A-Z]\w*[a-z]\w*(?:: |:?$)")
 """The last line of a traceback, whatever the class is called and whatever level words its message holds."""
 
@@ -57,9 +72,9 @@ def error_lines(output: str) -> tuple[ErrorLine, ...]:
     """The lines of a log by which it says that something went wrong, in order.
 
     A line whose level is ERROR, CRITICAL or FATAL, one like ``prog: error: …`` (argparse), the last line of a
-    traceback, and faulthandler's ``Timeout (``. Not the frames and source lines of a traceback, though oslo.log writes
-    ERROR before each, and not a line of a lower level that quotes the word: oslo.config dumps a log format that holds
-    ERROR at DEBUG.
+    traceback, faulthandler's ``Timeout (``, and what other languages and their loggers write. Not the frames and source
+    lines of a traceback, though oslo.log writes ERROR before each, and not a line of a lower level that quotes the word:
+    oslo.config dumps a log format that holds ERROR at DEBUG.
     """
     found: list[ErrorLine] = []
     goes_on = False
@@ -93,7 +108,9 @@ def read_line(line: str, inside: bool) -> tuple[Kind, str]:
         return Kind.FRAME, ""
     if _SOME_ERROR.match(text) or (inside and _RAISED.match(text)):
         return Kind.EXCEPTION, text
-    level = _LEVEL.search(line)
+    level, marked = _LEVEL.search(line), _STRUCTURED.search(line) or _KLOG.match(line)
+    if marked and not (level and level.start() < marked.start()):
+        return (Kind.STAMPED_ERROR, text) if marked["error"] else (Kind.OTHER_LEVEL, "")
     if level:
         is_error = level["error"] or level["word"]
         return (Kind.STAMPED_ERROR, _LEVEL_FIRST.sub("", line)) if is_error else (Kind.OTHER_LEVEL, "")
@@ -112,3 +129,21 @@ def _read_oslo(stamped: re.Match[str]) -> tuple[Kind, str]:
     body = _GROUP_MARGIN.sub("", stamped["body"])
     between = not body.strip() or body[0].isspace() or _BETWEEN.match(body) or _GROUP_RULER.match(stamped["body"])
     return (Kind.OTHER_LEVEL, "") if between or _HEADER.match(body) else (Kind.STAMPED_ERROR, body)
+
+
+# --- what a program says that no rule above can read ----------------------------------------------------------------
+
+_VARIES = re.compile(r"/[\w.+@/-]*|\b[0-9a-fA-F]{8,}\b|\d+")
+_MOST_SAID = 400
+"""Different lines of a good start that are kept: beyond those nobody can say that a line is new."""
+
+
+def said_lines(output: str) -> tuple[str, ...]:
+    """The different lines of ``output`` without what varies in them: numbers, paths, ids."""
+    lines = (_VARIES.sub("0", line.strip())[:200] for line in _ANSI.sub("", output).splitlines() if line.strip())
+    return tuple(dict.fromkeys(lines))[:_MOST_SAID]
+
+
+def last_lines(output: str, most: int) -> list[str]:
+    """The last ``most`` lines that are not empty."""
+    return [line for line in _ANSI.sub("", output).splitlines() if line.strip()][-most:]

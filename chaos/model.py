@@ -289,6 +289,8 @@ class Expectation:
     stays up may then serve or hang, and nobody can say which."""
     speaks: bool = True
     """The agent was heard in the launcher's own process. It is not in a program that is not Python."""
+    said: tuple[str, ...] = ()
+    """Where the agent is not heard: what a good start wrote, to the end of its stop, as ``errorlines.said_lines``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

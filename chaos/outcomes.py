@@ -12,7 +12,7 @@ import signal
 from collections import Counter
 from typing import assert_never
 
-from chaos.errorlines import ErrorLine, Kind, error_lines, read_line
+from chaos.errorlines import ErrorLine, Kind, error_lines, last_lines, read_line, said_lines
 from chaos.model import (
     Case,
     Exited,
@@ -386,11 +386,28 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
     if any(firing.token and firing.token in _farewell(seen.output) for _, firing in suspects):
         return ""
     if not last:
-        return "it wrote no error line at all"
+        return _spoke_no_error(seen)
     if not suspects:
         return ""
     wanted = " or ".join(_wanted(fault, firing) for fault, firing in suspects)
     return f"none of its last {len(last)} error lines holds {wanted}; the last one is {shortened(last[-1].line)!r}"
+
+
+def _spoke_no_error(seen: Observation) -> str:
+    """Why nothing that it wrote can be read as an error; "" where that says nothing.
+
+    A program without an agent speaks in words of its own, perhaps not in English: what it says last and does not say in a
+    good start, from its beginning to its stop, is its word about the cause. Python has a level or a traceback for it.
+    """
+    last = last_lines(seen.output, LAST_LINES)
+    if not last:
+        return "it wrote nothing at all"
+    usual = set(seen.expected.said)
+    if not seen.expected.speaks and any(line not in usual for line in said_lines("\n".join(last))):
+        return ""
+    if len(last) == 1:
+        return f"the one line that it wrote does not read as an error: {shortened(last[0])!r}"
+    return f"none of its last {len(last)} lines reads as an error; the last one is {shortened(last[-1])!r}"
 
 
 def _muted(case: Case, seen: Observation) -> bool:

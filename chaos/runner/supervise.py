@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from chaos.errorlines import said_lines
 from chaos.model import Expectation, Holding, Notice, Observation, Process, Proof, SentSignal, StillRunning
 from chaos.runner import held, stacks, tree, wire
 from chaos.runner.debugged import Debugged
@@ -438,7 +439,7 @@ class Run:
             ending=facts.ending or StillRunning(round(self.now(), 3)),
             elapsed_s=round(facts.ended_s if facts.ended_s is not None else self.now(), 4),
             limits=self.request.limits,
-            expected=self.serving.expected or Expectation(self.request.case.workers, notifies=False),
+            expected=self._expected(self._masked(output)),
             stopped_watching=self.stopped_watching,
             started_as=self.started_as,
             hits=tuple(sorted((*facts.hits, *self.outside.hits()), key=lambda hit: hit.at_s)),
@@ -468,6 +469,13 @@ class Run:
             leaks=leaks(self._shown(output), self.secrets),
             ahead=self.ahead,
         )
+
+    def _expected(self, output: str) -> Expectation:
+        """What was known, or learnt by this run; of a program without an agent also all that it wrote."""
+        expected = self.serving.expected or Expectation(self.request.case.workers, notifies=False)
+        if self.request.expected is not None or expected.speaks:
+            return expected
+        return dataclasses.replace(expected, said=said_lines(output))
 
     def _shown(self, output: str) -> dict[str, str]:
         """Everything of the target that others can see: where, and what stands there."""

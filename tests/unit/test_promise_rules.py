@@ -30,7 +30,7 @@ from observations import (
 )
 
 from chaos.actions import ACTIONS
-from chaos.errorlines import error_lines
+from chaos.errorlines import error_lines, said_lines
 from chaos.model import (
     Broken,
     Case,
@@ -452,7 +452,8 @@ def test_a_healthy_run_breaks_nothing() -> None:
         ("status", "exit 0, never served", ["exited 0", "1.4 s", "never served"]),
         ("status", "exit 0 after serving, nobody asked", ["nobody had asked"]),
         ("status", "killed by somebody else", ["SIGSEGV"]),
-        ("cause", "silence", ["exited 1", "no error line"]),
+        ("cause", "silence", ["exited 1", "it wrote nothing at all"]),
+        ("cause", "a baseline with no error line", ["none of its last 2 lines reads as an error; the last one is 'bye'"]),
         ("cause", "a stall and a logger called timeout",
          ["a word about the stall at service.start", "RuntimeError: no"]),
         ("cause", "a hiding clean-up error", [TOKEN, "1 error lines", "AttributeError: no attribute"]),
@@ -478,6 +479,26 @@ def test_the_reason_holds_the_evidence(promise: str, row: str, evidence: list[st
     found = next(broken(promise, case, seen) for name, case, seen in BREAKING[promise] if name == row)
     assert found is not None
     assert [word for word in evidence if word not in found.because] == []
+
+
+FULL = Fault("process.image", "limit", ("nofile", "64"), "parent", ONCE)
+OF_A_SHELL = Expectation(0, False, speaks=False, said=said_lines("starting as pid 7 in /tmp/x1\nserving\nbye\n"))
+
+
+@pytest.mark.parametrize(("output", "is_named"), [
+    ("starting as pid 9 in /tmp/y2\nDatenbank fehlt\n", True),         # its own word, which no list of words could hold
+    ("starting as pid 9 in /tmp/y2\nDatenbank fehlt\nbye\n", True),
+    ("starting as pid 9 in /tmp/y2\n", False),                         # no word more than in a good start
+    ("starting as pid 9 in /tmp/y2\nbye\n", False),
+    ("Datenbank fehlt\n" + "serving\n" * 8, False),                   # long before the end
+    ("", False),
+])
+def test_a_program_without_an_agent_names_the_cause_in_words_that_its_good_start_does_not_say(
+        output: str, is_named: bool) -> None:
+    seen = an_early_end(Exited(3), in_parent(FULL, token=""), expected=OF_A_SHELL, output=output)
+    assert (broken("cause", a_case(FULL), seen) is None) is is_named
+    in_python = replace(seen, expected=replace(OF_A_SHELL, speaks=True))
+    assert broken("cause", a_case(FULL), in_python) is not None
 
 
 def test_a_long_list_of_evidence_is_shortened_and_counted() -> None:
@@ -543,6 +564,14 @@ def test_equal_outcomes_or_a_run_that_says_nothing_keep_the_thirteenth_promise(f
         "Thread 0x00007f (most recent call first):",
         '  File "a.py", line 3 in <module>',
         "",
+        'time=10:00 level=info msg="failed to open, ERROR 3"',
+        '{"level":"warn","msg":"Error: no such file or directory"}',
+        '{"msg":"cannot open","severity": "INFO"}',
+        "I1126 10:00:00.123456       1 main.go:10] failed to open",
+        "INFO set level=error",
+        "it can't be slow",
+        "log level: error",
+        "fallback for no such file or directory is built in",
     ],
 )
 def test_these_are_not_error_lines(line: str) -> None:
@@ -561,6 +590,19 @@ def test_these_are_not_error_lines(line: str) -> None:
         ("oslo_messaging.exceptions.MessageDeliveryFailure: it broke", None),
         ("Timeout (0:00:04)!", None),
         ("Fatal Python error: Segmentation fault", None),
+        ("cannot open database: no such file", None),
+        ("2026/11/26 10:00:00 listen tcp :80: bind: address already in use", None),
+        ("2026/11/26 10:00:00 could not reach the store", None),
+        ('Exception in thread "main" java.net.BindException: Address already in use', None),
+        ("thread 'main' panicked at src/main.rs:4:5:", None),
+        ('Error: Os { code: 2, kind: NotFound, message: "No such file or directory" }', None),
+        ("open /etc/x: Permission denied (os error 13)", None),
+        ("Error: listen EADDRINUSE: address already in use :::80", None),
+        ("17:M 26 Nov 2026 10:00:00.000 # Fatal error, can't open config file '/x': No such file or directory", None),
+        ('time="10:00" level=error msg="no route"', None),
+        ('{"time":"10:00","level":"error","msg":"INFO is off"}', None),
+        ('{"level":50,"msg":"gone"}', None),
+        ("E1126 10:00:00.123456       1 main.go:10] gone", None),
     ],
 )
 def test_these_are_error_lines_and_their_message_holds_no_logger(line: str, message: str | None) -> None:
