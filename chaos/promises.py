@@ -16,6 +16,7 @@ from chaos.model import (
     Case,
     Exited,
     Expectation,
+    Fault,
     Firing,
     Holding,
     Judged,
@@ -173,11 +174,14 @@ def full_strength(case: Case, seen: Observation) -> Broken | None:
 
 
 def recovers(case: Case, seen: Observation) -> Broken | None:
-    """Broken by a start that a transient fault leaves in between: neither serving nor ended, the fault long over.
+    """Broken by a start that a transient fault leaves in between: neither serving nor ended, the fault long over. And by one
+    that ends of what takes nothing away: a broker that restarts, a second host or address beside a dead one, a slow wire.
 
     Not where one of the faults is for good, nor where nothing fired on the way up, nor where the fault is the stop
     signal itself: from that nothing has to recover.
     """
+    if gave_up := _ended_of_too_little(case, seen):
+        return gave_up
     early = [firing for firing in seen.fired if firing.phase is Phase.START]
     lasting = not all(fault.transient for fault in case.faults)
     if lasting or not early or _serves(seen) or not isinstance(seen.ending, StillRunning):
@@ -285,6 +289,38 @@ def _cuts_others(case: Case) -> bool:
     return case.workers > 1 and any(fault.action in _CUTS_ALL and fault.site in _ONE_BY_ONE for fault in case.faults)
 
 
+_SLOW_AT_MOST_S, _NARROW_AT_LEAST_KB = 0.1, 10.0
+"""Of a wire: a start has some twenty round trips and some kilobytes, so that it takes two seconds longer at most."""
+
+
+def has_to_be_survived(case: Case) -> bool:
+    """Whether each fault of the case leaves a broker there, or brings it back within a second or two, so that no start has a
+    reason to end. Not a restart that meets the connections of several workers, wherever they stand (see ``_cuts_others``).
+    """
+    return bool(case.faults) and all(map(_leaves_a_broker, case.faults)) and not _cuts_others(case)
+
+
+def _leaves_a_broker(fault: Fault) -> bool:
+    match fault.action:
+        case "first_dead" | "two_addresses":
+            return True
+        case "restart":
+            return fault.site.startswith("broker.")
+        case "latency":
+            return fault.site.startswith("amqp.") and 0.0 < sum(_numbers(fault)[:2]) <= _SLOW_AT_MOST_S
+        case "bandwidth":
+            return fault.site.startswith("amqp.") and _numbers(fault)[:1] >= [_NARROW_AT_LEAST_KB]
+        case "slicer":
+            return fault.site.startswith("amqp.")
+    return False
+
+
+def _numbers(fault: Fault) -> list[float]:
+    """The arguments of a word of the wire, without the moment that stands before them at some sites."""
+    words = fault.args[1:] if fault.site in ("amqp.frames", "amqp.bytes", "amqp.seconds") else fault.args
+    return [float(word) for word in words if word.replace(".", "", 1).isdecimal()]
+
+
 def _is_met_elsewhere(case: Case) -> bool:
     """Whether the fault is met at another thing on the other backend: the n-th thread, timer or process; a submit, to the
     pool of the RPC server here and to that of a timer there; a limit, wherever the process next needs what it takes."""
@@ -296,6 +332,17 @@ _GENERAL_SITES = ("thread.", "greenthread.", "executor.", "timer.", "process.")
 
 
 # --- readings ----------------------------------------------------------------------------------------------------
+
+def _ended_of_too_little(case: Case, seen: Observation) -> Broken | None:
+    """Exit 0 is ``status``; what the target met once it served is no matter of its start."""
+    early = [firing for firing in seen.fired if firing.phase is Phase.START]
+    if not isinstance(seen.ending, Exited) or seen.ending.status == 0 or seen.served_s is not None or not early:
+        return None
+    if not has_to_be_survived(case) or asked_to_stop_s(case, seen) is not None:
+        return None
+    why = f"{_firing(case, early[-1])} takes no broker away for longer than a moment"
+    return Broken("recovers", f"it {_past(seen.ending)} {seconds(seen.elapsed_s)} after exec, and {why}")
+
 
 _WAITS = re.compile(r"\bwaiting for\b|\bretry|trying again|not serving after|was not reached", re.IGNORECASE)
 """How a log says that something is waited for, or was."""

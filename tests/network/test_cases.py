@@ -42,6 +42,20 @@ def test_a_reset_while_a_queue_is_declared_is_survived_and_told_with_its_connect
     assert [(firing.site, firing.role, firing.number) for firing in run.observation.fired] == [("amqp.declare", "parent", 1)]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("text", ["broker.declare#1=restart", "amqp.hosts=first_dead", "dns.resolve=two_addresses",
+                                  "amqp.connect=latency:0.03"])
+def test_what_leaves_a_broker_there_is_survived(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object], backend: str, text: str) -> None:
+    """Ending would be no answer to it: see ``promises.has_to_be_survived``."""
+    fault(text)
+    run = launcher.start(backend=backend, workers=1, transport="rabbit")
+    if text.endswith("restart"):
+        run.assert_recovered()
+    else:
+        run.assert_started()
+
+
 @pytest.mark.parametrize(("text", "role"), [("amqp.connect=refuse", "parent"), ("amqp.declare=down", "worker.0")])
 def test_a_refusal_fires_in_the_process_that_meets_it(
         broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str, role: str) -> None:
