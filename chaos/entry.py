@@ -78,7 +78,7 @@ def fields_of(entry: Mapping[str, Any]) -> dict[str, Any]:
                     for name, one in entry.get("backend", {}).items())
     backends = texts(entry.get("backends")) or tuple(one.backend for one in choices) or ("-",)
     plain = {key: entry[key] for key in ("command", "python", "deadline_s", "config", "package", "transport_url",
-                                         "real_config", "known") if key in entry}
+                                         "real_config", "known", "log_file") if key in entry}
     return plain | {"args": texts(entry.get("args")), "env": _pairs(entry.get("env", {})), "backends": backends,
                     "workers": tuple(entry.get("workers", (1,))), "broker_wait_s": float(entry.get("broker_wait_s", 0.0)),
                     "ready": texts(entry.get("ready")), "extra_sites": texts(entry.get("extra_sites")), "choices": choices}
@@ -146,6 +146,7 @@ KEYS: dict[str, Key] = {
     "config": Key(_is_text, "the text of a configuration file"),
     "package": Key(_is_text, "the name of the package whose calls into others the exhaustive loop fails"),
     "known": Key(_is_text, "the path of a file of known findings"),
+    "log_file": Key(_is_text, 'the path of its log file, such as "{folder}/service.log"'),
     "transport_url": Key(_is_text, 'a transport URL such as "fake://", which {transport_url} stands for by default'),
     "broker_wait_s": Key(_are_seconds, "seconds above 0"),
     "real_config": Key(_is_text, "text that is added to config on a real transport, where waiting takes longer"),

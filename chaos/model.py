@@ -332,6 +332,8 @@ class Observation:
     alive_workers: int | None = None
     cpu_share: float | None = None
     output: str = ""
+    log: str | None = None
+    """What it wrote to the log file that its entry names; None: it names none, and the output is the log."""
     stacks: str = ""
     proof: Proof | None = None
     still_possible: tuple[str, ...] = ()

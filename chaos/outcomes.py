@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import signal
 from collections import Counter
+from collections.abc import Iterable
 from typing import assert_never
 
 from chaos.errorlines import ErrorLine, Kind, error_lines, last_lines, read_line, said_lines
@@ -376,30 +377,37 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
     Of several faults that fired one named is enough (which of them ended the start cannot be known), but a delay does
     not stand in for what broke. No line is owed for a stop signal that the case sent to the launcher, nor by a launcher
     that the case ended beyond any answer or whose output it took away.
+
+    Where the target has a log file and has begun to write to it, the operator reads that, and a line that only its output
+    holds is nowhere. What fails before has the output alone.
     """
     if ended_by_the_case(case, seen) or asked_to_stop_s(case, seen) is not None or _muted(case, seen):
         return ""
     suspects = _suspects(case, seen)
-    last = error_lines(seen.output)[-LAST_LINES:]
+    log = seen.log or seen.output
+    last = error_lines(log)[-LAST_LINES:]
     if any(_names(line, fault, firing) for line in last for fault, firing in suspects):
         return ""
-    if any(firing.token and firing.token in _farewell(seen.output) for _, firing in suspects):
+    if any(firing.token and firing.token in _farewell(log) for _, firing in suspects):
         return ""
+    where = _of_its_log_file(seen, suspects)
     if not last:
-        return _spoke_no_error(seen)
+        spoke = _spoke_no_error(seen, log)
+        return f"there is not one error line{where}" if spoke and where else spoke
     if not suspects:
         return ""
     wanted = " or ".join(_wanted(fault, firing) for fault, firing in suspects)
-    return f"none of its last {len(last)} error lines holds {wanted}; the last one is {shortened(last[-1].line)!r}"
+    lines = f"{'the' if where else 'its'} last {len(last)} error lines{where}"
+    return f"none of {lines} holds {wanted}; the last one is {shortened(last[-1].line)!r}"
 
 
-def _spoke_no_error(seen: Observation) -> str:
+def _spoke_no_error(seen: Observation, log: str) -> str:
     """Why nothing that it wrote can be read as an error; "" where that says nothing.
 
     A program without an agent speaks in words of its own, perhaps not in English: what it says last and does not say in a
     good start, from its beginning to its stop, is its word about the cause. Python has a level or a traceback for it.
     """
-    last = last_lines(seen.output, LAST_LINES)
+    last = last_lines(log, LAST_LINES)
     if not last:
         return "it wrote nothing at all"
     usual = set(seen.expected.said)
@@ -415,6 +423,12 @@ def _muted(case: Case, seen: Observation) -> bool:
     felt = (fault_of(case, firing) for firing in seen.fired)
     return any(fault is not None and (fault.action in ("close", "fill", "full") or fault.site == "syscall.write")
                for fault in felt)
+
+
+def _of_its_log_file(seen: Observation, suspects: Iterable[tuple[Fault, Firing]]) -> str:
+    """Of a target with a log file: whether its output names what the file does not."""
+    named = any(firing.token and firing.token in seen.output for _, firing in suspects)
+    return " of its log file (its output names it)" if seen.log and named else " of its log file" if seen.log else ""
 
 
 def _farewell(output: str) -> str:

@@ -99,7 +99,7 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
                    plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns, extra=target.extra_sites),
                    places=places_text(case.faults, thorough=thorough, extra=target.extra_sites), learns=learns,
                    limits=timing.limits(target, expected, wait_s=target.broker_wait_s if keeps_broker_away(case) else 0.0),
-                   expected=expected, ready=target.ready)
+                   expected=expected, ready=target.ready, log_file=target.log_file)
 
 
 def keeps_broker_away(case: Case) -> bool:

@@ -91,15 +91,20 @@ def status(case: Case, seen: Observation) -> Broken | None:
 
 
 def cause(case: Case, seen: Observation) -> Broken | None:
-    """Broken by an exit other than 0, not asked for, whose cause is not in the last error lines.
+    """Broken by an exit other than 0, not asked for, whose cause is not in the last error lines of the log.
 
     Not by exit 0 (``status``), not by an exit after a stop, and not by a launcher that the case itself ended beyond any
-    answer: nobody was left to speak. What counts as named stands at ``unnamed_cause``.
+    answer: nobody was left to speak. What counts as named stands at ``unnamed_cause``. A launcher with a log file owes it as
+    well for workers that die again and again: they are all that its operator will see.
     """
-    if not isinstance(seen.ending, Exited) or seen.ending.status == 0:
+    if isinstance(seen.ending, Exited) and seen.ending.status:
+        what = f"it exited {seen.ending.status}"
+    elif seen.log and isinstance(seen.ending, StillRunning) and respawned(seen):
+        what = "its workers die again and again"
+    else:
         return None
     reason = unnamed_cause(case, seen)
-    return Broken("cause", f"it exited {seen.ending.status}, and {reason}") if reason else None
+    return Broken("cause", f"{what}, and {reason}") if reason else None
 
 
 def nobody_left(case: Case, seen: Observation) -> Broken | None:
@@ -349,7 +354,7 @@ _WAITS = re.compile(r"\bwaiting for\b|\bretry|trying again|not serving after|was
 
 
 def _waited_in_silence(seen: Observation) -> Broken | None:
-    if not seen.limits.wait_s or not seen.fired or _WAITS.search(seen.output):
+    if not seen.limits.wait_s or not seen.fired or _WAITS.search(seen.output) or _WAITS.search(seen.log or ""):
         return None
     waited_s, usual_s = seen.elapsed_s - seen.fired[0].at_s, seen.limits.deadline_s - seen.limits.wait_s
     if waited_s <= usual_s:

@@ -55,7 +55,8 @@ class Target:
     and what ``choices`` add for a backend.
 
     ``ready``: the signs of readiness that are all required (see ``readiness``). ``{port}`` in all of this is a port that each
-    run has for itself, ``{folder}`` a folder. ``extra_sites``: callables of its own code that are sites as well. ``known``:
+    run has for itself, ``{folder}`` a folder. ``log_file``: the path of the file that its operators read, if it has one, with
+    ``{folder}``. ``extra_sites``: callables of its own code that are sites as well. ``known``:
     the path of a file of known findings.
 
     ``{transport_url}`` in args, env values and ``config`` stands for ``transport_url``, or on a real transport for the URL
@@ -83,6 +84,7 @@ class Target:
     ready: tuple[str, ...] = ()
     extra_sites: tuple[str, ...] = ()
     known: str = ""
+    log_file: str = ""
     choices: tuple[Choice, ...] = ()
     typed_ready: tuple[str, ...] = ()
     typed_times: tuple[str, ...] = ()

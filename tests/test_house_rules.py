@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the only part that has processes
     "runner.request": {"model"},
     "runner.output": set(),
+    "runner.logfile": {"runner.output"},
     "runner.debugged": set(),
     "runner.held": {"model", "runner.tree"},
     "runner.ending": {"runner.tree"},
@@ -73,7 +74,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.stacks": {"runner.output", "runner.tree"},
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
     "runner.supervise": {"errorlines", "model", "runner.debugged", "runner.ending", "runner.facts", "runner.folder",
-                         "runner.held", "runner.launch", "runner.listening", "runner.network", "runner.outside",
+                         "runner.held", "runner.launch", "runner.listening", "runner.logfile", "runner.network",
+                         "runner.outside",
                          "runner.output", "runner.proof.prover", "runner.request", "runner.serving", "runner.signs",
                          "runner.stacks", "runner.tree", "runner.wire", "runner.zygote", "secrets"},
     "runner.host": {"codec", "model", "runner.ending", "runner.launch", "runner.request", "runner.supervise",

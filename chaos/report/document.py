@@ -48,7 +48,7 @@ def case_data_of(case: Case, verdict: Verdict, seen: dict[str, Any], beside: dic
         "exit": {key: value for key, value in seen["ending"].items() if key != "by_chaos"},
         "elapsed_s": seen["elapsed_s"],
         "ready_after_s": seen["served_s"] if seen["ready_s"] is None else seen["ready_s"],
-        "log_tail": tail(seen["output"], lines=TAIL_LINES, characters=TAIL_CHARACTERS),
+        "log_tail": tail(seen.get("log") or seen["output"], lines=TAIL_LINES, characters=TAIL_CHARACTERS),
         "stacks": seen["stacks"],
         "reproduce": reproduce_line(case, suffix),
         "known": None if known is None else entry_data(known),

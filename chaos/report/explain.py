@@ -22,6 +22,7 @@ STACK_LINES = 200
 PROCESS_LINES = 24
 TIMELINE_HEAD, TIMELINE_TAIL = 40, 20
 LOG_LINE_LIMIT = 400
+LOG_FILE = "--- its log file ---"
 FIRINGS_TOLD = 3
 """A persistent fault in a retry loop fires thousands of times; after the third, only the last one says anything new."""
 
@@ -223,9 +224,17 @@ def left_behind(seen: Observation) -> list[str]:
 # --- the log -------------------------------------------------------------------------------------------------------
 
 
+def whole_log(seen: Observation) -> str:
+    """The output; behind it what stands in the log file, where the target has one."""
+    if not seen.log:
+        return seen.output
+    return "".join(f"{text.rstrip()}\n" for text in (seen.output, LOG_FILE, seen.log) if text.strip())
+
+
 def log_excerpt(seen: Observation, *, lines: int = LOG_LINES) -> list[str]:
-    """The last ``lines`` lines of the output; ``>`` marks the cause, shown even if it all stands further up."""
-    log = cleaned(seen.output).rstrip().split("\n") if seen.output.strip() else []
+    """The last ``lines`` lines of the log; ``>`` marks the cause, shown even if it all stands further up."""
+    text = whole_log(seen)
+    log = cleaned(text).rstrip().split("\n") if text.strip() else []
     marked = cause_lines(log, [firing.token for firing in seen.fired])
     start = max(0, len(log) - lines)
     early = [] if any(index >= start for index in marked) else marked[-1:]
@@ -251,7 +260,7 @@ def cause_lines(log: Sequence[str], tokens: Iterable[str]) -> list[int]:
 def log_title(seen: Observation) -> str:
     """What the excerpt shows, and whether the cause is in it; a token that no line names is a finding by itself."""
     tokens = sorted({firing.token for firing in seen.fired if firing.token})
-    unnamed = [token for token in tokens if token not in seen.output]
+    unnamed = [token for token in tokens if token not in whole_log(seen)]
     marked = any(line.startswith(">") for line in log_excerpt(seen))
     told = [
         *(["> marks the cause"] if marked else []),

@@ -15,6 +15,7 @@ from chaos.caseid import format_case
 from chaos.known import Entry, Settled
 from chaos.model import Case, Grade, Judged
 from chaos.report.document import TAIL_CHARACTERS, TAIL_LINES, reproduce_line
+from chaos.report.explain import whole_log
 from chaos.report.results import Evidence, Line, Results, by_grade, line_of, why
 from chaos.report.safetext import clean_lines, for_xml, tail
 
@@ -110,6 +111,6 @@ def _told(judged: Judged, suffix: str) -> Iterator[str]:
     yield reproduce_line(judged.case, suffix)
     yield from (f"{broken.promise}: {broken.because}" for broken in verdict.broken)
     yield from (text for text in (verdict.note, seen.harness) if text)
-    log = tail(seen.output, lines=TAIL_LINES, characters=TAIL_CHARACTERS)
+    log = tail(whole_log(seen), lines=TAIL_LINES, characters=TAIL_CHARACTERS)
     yield from ("", "last log lines:", log) if log else ()
     yield from ("", "stacks:", *clean_lines(seen.stacks)) if seen.stacks else ()

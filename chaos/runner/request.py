@@ -70,6 +70,8 @@ class Request:
     ready: tuple[str, ...] = ()
     """Signs of readiness that are all required, as texts (see ``readiness``). ``{port}`` in them, in config, argv and env is
     a port that this run has for itself, ``{folder}`` a folder."""
+    log_file: str = ""
+    """The path of the target's log file, with ``{folder}``; "": it logs to its output, or nobody said where."""
 
 
 def unheard(request: Request) -> tuple[str, ...]:

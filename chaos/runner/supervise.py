@@ -24,6 +24,7 @@ from chaos.runner.facts import Facts
 from chaos.runner.folder import Folder
 from chaos.runner.launch import CannotStart, Cold, Launch, Traced, Warm
 from chaos.runner.listening import listens
+from chaos.runner.logfile import LogFile
 from chaos.runner.network import Attached
 from chaos.runner.output import Output
 from chaos.runner.outside import Outside
@@ -88,6 +89,7 @@ class Run:
         spoken = (*request.argv, *(value for _, value in request.env), request.config)
         self.belongings = held.Belongings(spoken, self.folder.path, self.folder.own)
         self.output = Output()
+        self.log_file: LogFile | None = None
         self.stacks = ""
         self.prover: Prover | None = None
         self.proof: Proof | None = None
@@ -122,6 +124,8 @@ class Run:
         self.selector.register(self.events, selectors.EVENT_READ, self.read_events)
         self.selector.register(self.notify, selectors.EVENT_READ, self.read_notices)
         self._look_for_signs()
+        if self.request.log_file:
+            self.log_file = LogFile(self.folder.filled(self.request.log_file))
         return self
 
     def _look_for_signs(self) -> None:
@@ -435,11 +439,12 @@ class Run:
     def observation(self) -> Observation:
         """All facts, once the run is over."""
         facts, output = self.facts, self.output.text()
+        log = None if self.log_file is None else self.log_file.text()
         return Observation(
             ending=facts.ending or StillRunning(round(self.now(), 3)),
             elapsed_s=round(facts.ended_s if facts.ended_s is not None else self.now(), 4),
             limits=self.request.limits,
-            expected=self._expected(self._masked(output)),
+            expected=self._expected(self._masked(f"{output}\n{log or ''}")),
             stopped_watching=self.stopped_watching,
             started_as=self.started_as,
             hits=tuple(sorted((*facts.hits, *self.outside.hits()), key=lambda hit: hit.at_s)),
@@ -461,12 +466,13 @@ class Run:
             alive_workers=facts.alive_workers if self.still_running else None,
             cpu_share=facts.cpu_share if self.still_running else None,
             output=self._masked(output),
+            log=None if log is None else self._masked(log),
             stacks=self._masked(self.stacks),
             proof=self.proof and dataclasses.replace(self.proof, text=self._masked(self.proof.text)),
             calls=tuple(facts.calls.items()),
             means=tuple(dict.fromkeys(facts.means)),
             still_possible=tuple(map(self._masked, self.still_possible)),
-            leaks=leaks(self._shown(output), self.secrets),
+            leaks=leaks(self._shown(output, log or ""), self.secrets),
             ahead=self.ahead,
         )
 
@@ -477,10 +483,10 @@ class Run:
             return expected
         return dataclasses.replace(expected, said=said_lines(output))
 
-    def _shown(self, output: str) -> dict[str, str]:
+    def _shown(self, output: str, log: str) -> dict[str, str]:
         """Everything of the target that others can see: where, and what stands there."""
         facts = self.facts
-        texts = {"the output": output, "its notices": "\n".join(notice.text for notice in facts.notices)}
+        texts = {"the output": output, "its log file": log, "its notices": "\n".join(notice.text for notice in facts.notices)}
         for title, pid in facts.titles.items():      # a process may have had several, and its last is its name in brackets
             where = f"the arguments of {facts.roles.get(pid) or 'a process'} (pid {pid})"
             texts[where] = "\n".join(filter(None, (texts.get(where), title)))

@@ -92,6 +92,8 @@ def ended_saying(*lines: str) -> Observation:
     return an_early_end(Exited(1), a_firing(), output=log(*lines))
 
 
+LOOP = a_hang(a_firing(), processes=deaths(3))
+
 BREAKING: dict[str, list[Row]] = {
     "ends": [
         ("a hang", RAISED, a_hang(a_firing())),
@@ -123,6 +125,10 @@ BREAKING: dict[str, list[Row]] = {
     ],
     "cause": [
         ("silence", RAISED, an_early_end(Exited(1), a_firing())),
+        ("an output that nobody reads", RAISED, replace(ended_saying(SAID), log=f"{STAMP} INFO x [-] 1 worker\n")),
+        ("another error in its log file", RAISED, replace(ended_saying(SAID), log=f"{STAMP} ERROR x [-] no cells\n")),
+        ("workers whose end its log file does not explain", RAISED, replace(
+            LOOP, output=log(SAID), log=f"{STAMP} INFO x [-] Child 101 exited with status 1\n")),
         ("a hiding clean-up error", RAISED, ended_saying(f"{STAMP} ERROR x [-] AttributeError: no attribute 'stop'")),
         ("a token in a warning", RAISED, ended_saying(f"{STAMP} WARNING x [-] {TOKEN}", f"{STAMP} ERROR x [-] gone")),
         ("a token in a frame", RAISED, ended_saying(
@@ -275,6 +281,10 @@ KEEPING: dict[str, list[Row]] = {
         ("still running", RAISED, a_hang(a_firing())),
     ],
     "cause": [
+        ("in its log file", RAISED, an_early_end(Exited(1), a_firing(), log=log(SAID))),
+        ("in its output, before it had a log file", RAISED, replace(ended_saying(SAID), log="")),
+        ("workers that die again and again, as its log file says", RAISED, replace(LOOP, log=log(SAID))),
+        ("workers that die again and again, of a launcher that logs to its output", RAISED, LOOP),
         ("a critical line with the token", RAISED, ended_saying(SAID)),
         ("in colour", RAISED, ended_saying(f"\x1b[01;31m{SAID}\x1b[00m")),
         ("the first of eight error lines", RAISED, ended_saying(SAID, *[f"{STAMP} ERROR x [-] clean-up"] * 7)),
@@ -457,6 +467,10 @@ def test_a_healthy_run_breaks_nothing() -> None:
         ("cause", "a stall and a logger called timeout",
          ["a word about the stall at service.start", "RuntimeError: no"]),
         ("cause", "a hiding clean-up error", [TOKEN, "1 error lines", "AttributeError: no attribute"]),
+        ("cause", "another error in its log file",
+         [TOKEN, "1 error lines of its log file (its output names it)", "no cells"]),
+        ("cause", "workers whose end its log file does not explain",
+         ["die again and again", "not one error line of its log"]),
         ("nobody-left", "an orphan", ["1 process", "3 s", "worker.0 pid 101 (scheduler)"]),
         ("nothing-held", "a port after SIGKILL of the launcher", ["port 127.0.0.1:8775 (held by pid 101)"]),
         ("gives-up", "three deaths of one worker",
