@@ -90,16 +90,15 @@ def parse_case(
     *,
     sites: Collection[str] = (),
     actions: Collection[str] = (),
-    targets: Collection[str] = (),
 ) -> Case:
     """The case that ``text`` names; CaseIdError at the leftmost problem.
 
-    ``sites``, ``actions``, ``targets``: the known names; an empty collection checks nothing. A target that looks like a
-    path, a script or ``module:callable`` is accepted though it is not in ``targets``: it may exist where the case runs.
+    ``sites``, ``actions``: the known names; an empty collection checks nothing. Any well-formed target is accepted, for
+    whether one is called so can only be told where the case runs: by the entries there, PATH and the target's Python.
     """
     whole = _Part(text, 0, len(text))
     target_part, rest = whole.cut("/")
-    target = _read_target(target_part, targets)
+    target = _name(target_part, _IN_TARGET, "a target")
     backend_part, rest = _after_slash(whole, rest, "a backend").cut("/")
     backend = _read_backend(backend_part)
     size_part, rest = _after_slash(whole, rest, "w<workers>").cut("/")
@@ -212,13 +211,6 @@ def _require_known(part: _Part, name: str, known: Collection[str], noun: str) ->
     if known and name not in known:
         listed = ", ".join(sorted(known)) if len(known) <= _LISTED else f"the {len(known)} known ones"
         raise part.wrong(f"unknown {noun} {name!r}; it must be one of {listed}", _nearest(name, known))
-
-
-def _read_target(part: _Part, targets: Collection[str]) -> str:
-    name = _name(part, _IN_TARGET, "a target")
-    if ":" not in name and "/" not in name and not name.endswith((".sh", ".py")):
-        _require_known(part, name, targets, "target")
-    return name
 
 
 def _read_backend(part: _Part) -> str:

@@ -38,9 +38,9 @@ from chaos.report.safetext import clean_lines, one_line, wrapped_all
 from chaos.runner.pool import Pool
 from chaos.runner.request import Network, Request
 from chaos.sweep import healthy, run_baselines
-from chaos.target import Target, resolve
+from chaos.target import Target, must_be_known, resolve
 from chaos.transport import RABBIT, attached
-from chaos.typed import case_of, must_be_on, pointed_out
+from chaos.typed import case_of, must_be_on, pointed_out, target_pointed_at
 
 if TYPE_CHECKING:
     from chaos.network.broker import Broker
@@ -362,9 +362,11 @@ class Launcher(fixtures.Fixture):
     def arm_case(self, case_id: str) -> None:
         """Arm the faults of a case; its backend, workers and transport become those of a start that names none.
 
-        Raises UsageError for a text that is no case id, and for a case of another target.
+        Raises UsageError for a text that is no case id, for a target that nothing is called by, and for a case of another.
         """
         case = case_of(case_id)
+        with target_pointed_at(case_id):
+            must_be_known(case.target, self.python)
         if case.target != self.typed:
             raise UsageError(f"{case_id}: this launcher starts {self.typed!r}, and the case is one of {case.target!r}")
         self._like = case

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.entry import Choice, fields_of, nearest, problems_of, wrong_signs, wrong_sites
-from chaos.errors import UsageError
+from chaos.errors import UnknownTarget, UsageError
 from chaos.model import Case
 
 SHIPPED = Path(__file__).parent / "sample" / "chaos.toml"
@@ -222,6 +222,13 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
     return target
 
 
+def must_be_known(typed: str, python: str | None = None) -> None:
+    """Raises UnknownTarget for a word that nothing is called by. Asks no Python: what is no bare word may turn out wrong."""
+    known = entries()
+    if typed not in known:
+        _must_be_called_so(Target(typed, typed, python=python or sys.executable), known)
+
+
 def _mentions(word: str, target: Target) -> bool:
     return any(word in text for text in (*target.args, *(value for _, value in target.env)))
 
@@ -239,9 +246,16 @@ def _must_be_startable(target: Target, known: dict[str, Target]) -> None:
         _must_have_callable(target)
     elif os.sep in command:
         _must_be_script(command)
-    elif not os.access(executable(command, target.python), os.X_OK):
-        raise UsageError(f"unknown target {command!r}: it is neither a known target ({', '.join(sorted(known))}) nor a "
-                         f"console script on PATH nor package.module:callable nor a path{nearest(command, known)}")
+    else:
+        _must_be_called_so(target, known)
+
+
+def _must_be_called_so(target: Target, known: dict[str, Target]) -> None:
+    command = target.command
+    is_bare = os.sep not in command and not CALLABLE.match(command)
+    if is_bare and not os.access(executable(command, target.python), os.X_OK):
+        raise UnknownTarget(f"unknown target {command!r}: it is neither a known target ({', '.join(sorted(known))}) nor a "
+                            f"console script on PATH nor package.module:callable nor a path{nearest(command, known)}")
 
 
 def _must_be_script(path: str) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from chaos.actions import BY_WORD, ActionError, told
 from chaos.caseid import CaseIdError, parse_case
 from chaos.catalog import BY_NAME, By
-from chaos.errors import UsageError
+from chaos.errors import UnknownTarget, UsageError
 from chaos.model import Case
-from chaos.target import entries
 
 RABBIT = "rabbit"
 
 
 def case_of(text: str) -> Case:
-    """The case that ``text`` names. Raises UsageError that points at the column and suggests the nearest names."""
+    """The case that ``text`` names. Raises UsageError that points at the column and suggests the nearest names.
+
+    Not for a target that is not there: who wants to start it finds out, with the options that were typed beside the id.
+    """
     try:
-        case = parse_case(text, sites=BY_NAME, actions=BY_WORD, targets=entries())
+        case = parse_case(text, sites=BY_NAME, actions=BY_WORD)
         for fault in case.faults:
             told(fault)
     except CaseIdError as error:
@@ -24,6 +29,15 @@ def case_of(text: str) -> Case:
         raise UsageError(f"{text}: {error}") from None
     must_be_on(case, text)
     return case
+
+
+@contextlib.contextmanager
+def target_pointed_at(text: str) -> Iterator[None]:
+    """An unknown target is pointed at in ``text``, the id of a case: it is what an id begins with."""
+    try:
+        yield
+    except UnknownTarget as error:
+        raise UsageError(pointed_out(CaseIdError(text, 0, str(error)))) from None
 
 
 def must_be_on(case: Case, text: str) -> None:

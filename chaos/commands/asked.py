@@ -19,6 +19,7 @@ from chaos.runner.pool import Pool
 from chaos.sweep import Options
 from chaos.target import Target, resolve
 from chaos.transport import attached, is_private, kind_of, must_be_there
+from chaos.typed import case_of, target_pointed_at
 
 
 def target_of(options: Namespace) -> Target:
@@ -31,6 +32,13 @@ def target_called(name: str, options: Namespace) -> Target:
     times = (("--deadline", options.deadline, None), ("--grace", options.grace, Timing().grace_s))
     typed = (word for option, asked_s, usual_s in times if asked_s != usual_s for word in (option, f"{asked_s:g}"))
     return replace(target, typed_times=tuple(typed))
+
+
+def case_and_target(text: str, options: Namespace) -> tuple[Case, Target]:
+    """A case that was typed, and its target with all that was typed about it."""
+    case = case_of(text)
+    with target_pointed_at(text):
+        return case, target_called(case.target, options)
 
 
 def timing_of(options: Namespace) -> Timing:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chaos.bundle import is_python, script_of
 from chaos.caseid import format_case
-from chaos.commands.asked import target_called, timing_of
+from chaos.commands.asked import case_and_target, timing_of
 from chaos.commands.running import run_cases, stored_case
 from chaos.commands.status import Status
 from chaos.errors import UsageError
@@ -20,10 +20,9 @@ from chaos.typed import case_of
 
 
 def do_bundle(options: Namespace) -> Status:
-    case = case_of(options.case_ids[0])
+    case, target = case_and_target(options.case_ids[0], options)
     if not case.faults:
         raise UsageError(f"{options.case_ids[0]}: a start without a fault needs no script; a case that failed would be right")
-    target = target_called(case.target, options)
     _must_be_python(target)
     judged = stored_case(options.report, case)
     if judged is None or judged.verdict.grade is not Grade.FAIL or not any(one.where for one in judged.seen.fired):

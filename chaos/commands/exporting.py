@@ -5,18 +5,16 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from chaos.commands.asked import target_called
+from chaos.commands.asked import case_and_target
 from chaos.commands.status import Status
 from chaos.errors import UsageError
 from chaos.export import Typed, file_name, pytest_text
-from chaos.typed import case_of
 
 
 def do_export(options: Namespace) -> Status:
-    case = case_of(options.case_ids[0])
+    case, target = case_and_target(options.case_ids[0], options)
     if not case.faults:
         raise UsageError(f"{options.case_ids[0]}: chaos check is for a start without a fault; a case with one would be right")
-    target = target_called(case.target, options)
     python = target.python if options.python else None
     path = Path(file_name(case))
     try:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.catalog import SYSCALL
-from chaos.commands.asked import is_missing, options_of, pool_on, target_called, target_of, timing_of, writable
+from chaos.commands.asked import case_and_target, is_missing, options_of, pool_on, target_of, timing_of, writable
 from chaos.commands.excusing import excused, known_of, say_known, status_with
 from chaos.commands.exporting import do_export
 from chaos.commands.holding import hold, looked_into, say_nothing_to_hold
@@ -133,8 +133,8 @@ def cases_run(options: Namespace, prepare: Callable[[], object] = bool, *,
     ``prepare`` is called when everything that was typed makes sense, before anything is started; ``adapted`` surrounds the
     run of each case, and may change its request. The pool is left when this is: what it holds, it holds until then.
     """
-    cases = [case_of(text) for text in options.case_ids]
-    targets = {case.target: target_called(case.target, options) for case in cases}
+    typed = [case_and_target(text, options) for text in options.case_ids]
+    cases, targets = [case for case, _ in typed], {case.target: target for case, target in typed}
     if any(case.transport for case in cases):
         options.transport = options.transport if kind_of(options.transport) else RABBIT
         for case in cases:
