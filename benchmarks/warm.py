@@ -1,10 +1,11 @@
 """What a warm case costs: beside the floor (a bare fork of the target's imports, its own start and end, no chaos) and cold.
 
-    python benchmarks/warm.py [--runs N] [--sweep]
+    python benchmarks/warm.py [--runs N] [--sweep | --target NAME]
 
 The case is the sample's start that fails (``service.start`` raises), with one worker. The three are run in turns, so that a
 busy minute of the machine meets all of them alike; medians with the smallest and the largest, and ratios within this run.
-``--sweep`` also times the default sweep with one job and with two.
+``--sweep`` also times the default sweep with one job and with two. ``--target``: of another launcher (an entry in the current
+folder) a good start, from exec until it has served, was stopped and has ended, warm and cold; its floor nobody has written.
 """
 
 from __future__ import annotations
@@ -102,6 +103,32 @@ def measure(target: Target, backend: str, runs: int, folder: str) -> tuple[list[
     return found
 
 
+def measure_good(target: Target, backend: str, runs: int) -> tuple[list[float], list[float]]:
+    """Seconds of a good start, warm and cold."""
+    base = Case(target.name, backend, 1)
+    found: tuple[list[float], list[float]] = ([], [])
+    with Pool(1) as pool:
+        seen = pool.run_one(request_for(target, base, Timing(), None, learns=True))
+        cold = request_for(target, base, Timing(), seen.expected)
+        warm = replace(cold, ahead=pool.remember((*seen.ahead, *(f"said\t{line}" for line in seen.output.splitlines()))))
+        started = pool.run_one(warm).started_as
+        if started != "warm":
+            sys.exit(f"{target.name}/{backend} is not started warm: {started}")
+        for _ in range(runs):
+            for times, request in zip(found, (warm, cold), strict=True):
+                times.append(timed(lambda request=request: pool.run_one(request)))
+    return found
+
+
+def others(target: Target, runs: int) -> None:
+    for backend in target.backends:
+        warm, cold = measure_good(target, backend, runs)
+        print(told(f"{target.name}, {backend}: warm", warm, None))
+        print(told(f"{target.name}, {backend}: cold", cold, None))
+        ratio = statistics.median(cold) / statistics.median(warm)
+        print(f"| {target.name}, {backend}: cold to warm | | | | {ratio:.1f} |", flush=True)
+
+
 def told(name: str, times: list[float], to: float | None) -> str:
     median = statistics.median(times)
     ratio = "" if to is None else f"{median / to:.2f}"
@@ -121,10 +148,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=21)
     parser.add_argument("--sweep", action="store_true")
+    parser.add_argument("--target", metavar="NAME")
     options = parser.parse_args()
-    target = resolve("scheduler")
+    target = resolve(options.target or "scheduler")
     print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors\n")
     print("| what | median | spread | runs | to the floor |\n|---|---|---|---|---|")
+    if options.target:
+        others(target, options.runs)
+        return
     for backend in target.backends:
         with tempfile.TemporaryDirectory() as folder:
             floor, warm, cold = measure(target, backend, options.runs, os.path.join(folder, "run"))
