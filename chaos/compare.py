@@ -6,11 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.judge import for_pair
-from chaos.model import Case, Grade, Judged, Outcome
-from chaos.pairs import is_by_part, pairs_of
-from chaos.promises import met_the_same
-from chaos.report.results import Line, line_of
+from chaos.model import Grade
+from chaos.report.results import Line
 from chaos.report.safetext import for_markdown
 
 SLOWER_FACTOR = 1.5
@@ -122,61 +119,3 @@ def _line_data(line: Line | None) -> dict[str, Any] | None:
     if line is None:
         return None
     return {"outcome": line.outcome.value, "verdict": line.grade.value, "elapsed_s": line.elapsed_s, "why": line.why}
-
-
-# --- one report's halves ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Halves:
-    """``pairs``: how many cases ran on both backends; ``differ``: those that ended differently, the worst first;
-    ``elsewhere``: the pairs whose fault met another thing on each, of which nothing can be said; ``alone``: how many
-    cases ran on one backend only."""
-
-    pairs: int
-    differ: tuple[tuple[Line, Line], ...]
-    elsewhere: int = 0
-    alone: int = 0
-
-
-def backends_against_each_other(cases: Iterable[Judged]) -> Halves:
-    """Every case that ran on both backends, eventlet first in each pair, whichever process plays the part in each."""
-    found: dict[Case, tuple[Line, Judged]] = {one.case: (line_of(one), for_pair(one)) for one in cases}
-    twins = pairs_of(found, lambda case: found[case][1].seen.expected.serving_roles)
-    pairs = [(found[case], found[twin]) for case, twin in twins.items() if case.backend == "eventlet"]
-    same = [(left[0], right[0]) for left, right in pairs if met_the_same(left[1], right[1])]
-    lost = Outcome.HARNESS_ERROR        # chaos's own fault says nothing of a backend
-    differ = [(left, right) for left, right in same
-              if left.outcome is not right.outcome and lost not in (left.outcome, right.outcome)]
-    differ.sort(key=lambda pair: (-sum(line.grade is Grade.FAIL for line in pair), pair[0].case_id))
-    return Halves(len(pairs), tuple(differ), len(pairs) - len(same), len(found) - 2 * len(pairs))
-
-
-def _halves_counted(halves: Halves) -> str:
-    elsewhere = f"; in {halves.elsewhere} the fault met another thing on each" if halves.elsewhere else ""
-    alone = f"; {halves.alone} ran on one only" if halves.alone else ""
-    return f"{halves.pairs} cases ran on both backends, {len(halves.differ)} with different outcomes{elsewhere}{alone}"
-
-
-def _ids(left: Line, right: Line) -> tuple[str, ...]:
-    """Of a pair: the second only where it says more than the other backend."""
-    return (left.case_id, right.case_id) if is_by_part(left.case, right.case) else (left.case_id,)
-
-
-def halves_as_text(halves: Halves) -> str:
-    lines = [*("\n".join((*_ids(left, right), f"  eventlet: {left.outcome} ({left.grade}); threading: {right.outcome} "
-                                              f"({right.grade})")) for left, right in halves.differ)]
-    return "\n".join([*lines, _halves_counted(halves)])
-
-
-def halves_as_markdown(halves: Halves) -> str:
-    rows = [f"| {' and '.join(map(_code, _ids(left, right)))} | {left.outcome} ({left.grade}) | "
-            f"{right.outcome} ({right.grade}) |" for left, right in halves.differ]
-    head = ["", "| case | eventlet | threading |", "|---|---|---|"] if rows else []
-    return "\n".join([f"**{_halves_counted(halves)}**", *head, *rows])
-
-
-def halves_as_data(halves: Halves) -> dict[str, Any]:
-    differ = [{"id": left.case_id, "twin": right.case_id, "eventlet": _line_data(left), "threading": _line_data(right)}
-              for left, right in halves.differ]
-    return {"schema": 1, "pairs": halves.pairs, "elsewhere": halves.elsewhere, "alone": halves.alone, "differ": differ}

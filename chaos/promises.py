@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import assert_never
 
@@ -261,25 +262,36 @@ def same_on_both_backends(a: Judged, b: Judged) -> Broken | None:
     """
     silent = (Outcome.UNREACHED, Outcome.HARNESS_ERROR)
     first, second = a.verdict.outcome, b.verdict.outcome
-    if first is second or first in silent or second in silent or not met_the_same(a, b):
+    if first is second or first in silent or second in silent or not met_the_same(met_by(a), met_by(b)):
         return None
     return Broken(SAME_ON_BOTH_BACKENDS, f"{first} under {a.case.backend}, {second} under {b.case.backend}")
 
 
-def met_the_same(a: Judged, b: Judged) -> bool:
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What has to be known of a run to say what its fault met: in which ``phase`` it fired first (None: it never did), and
+    which processes serve in a good start."""
+
+    case: Case
+    phase: Phase | None
+    serving_roles: tuple[str, ...]
+
+
+def met_by(judged: Judged) -> Met:
+    fired = judged.seen.fired
+    return Met(judged.case, fired[0].phase if fired else None, judged.seen.expected.serving_roles)
+
+
+def met_the_same(a: Met, b: Met) -> bool:
     """Whether the fault of a pair met the same thing in both runs, so that a difference says something of the backends."""
-    alike = _phase(a) is _phase(b) and _serves_itself(a) is _serves_itself(b)
+    alike = a.phase is b.phase and _serves_itself(a) is _serves_itself(b)
     return alike and not _is_met_elsewhere(a.case) and not _cuts_others(a.case)
 
 
-def _phase(judged: Judged) -> Phase | None:
-    return judged.seen.fired[0].phase if judged.seen.fired else None
-
-
-def _serves_itself(judged: Judged) -> bool:
+def _serves_itself(met: Met) -> bool:
     """Whether a general site (a thread, a pool, a timer) of the launcher's own process is one of the service's."""
-    general = any(fault.site.startswith(_GENERAL_SITES) and fault.role != "worker" for fault in judged.case.faults)
-    return general and "parent" in judged.seen.expected.serving_roles
+    general = any(fault.site.startswith(_GENERAL_SITES) and fault.role != "worker" for fault in met.case.faults)
+    return general and "parent" in met.serving_roles
 
 
 _CUTS_ALL = ("down", "crash", "halt", "restart", "die")

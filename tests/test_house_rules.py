@@ -16,9 +16,10 @@ CHAOS = ROOT / "chaos"
 PROOF = sorted(path.stem for path in (CHAOS / "runner" / "proof").glob("[!_]*.py"))
 RUNNER = {"runner.pool", "runner.request"}
 COMMANDS = {f"commands.{path.stem}" for path in (CHAOS / "commands").glob("[!_]*.py")}
-REPORT = {"report.annotations", "report.atomic", "report.closing", "report.consumer", "report.document", "report.explain",
-          "report.files", "report.findings", "report.history", "report.html", "report.journal", "report.jsonfile",
-          "report.junit", "report.markdown", "report.matrix", "report.results", "report.safetext", "report.terminal"}
+REPORT = {"report.annotations", "report.atomic", "report.backends", "report.closing", "report.consumer", "report.document",
+          "report.explain", "report.files", "report.findings", "report.history", "report.html", "report.journal",
+          "report.jsonfile", "report.junit", "report.markdown", "report.matrix", "report.results", "report.safetext",
+          "report.terminal"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # values and data: nothing below them
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": {"caseid", "model", "outcomes", "pairs", "promises"},
     "confirm": {"caseid", "model"},
     "plan": {"calls", "catalog", "model"},
-    "compare": {"judge", "model", "pairs", "promises", "report.results", "report.safetext"},
+    "compare": {"model", "report.results", "report.safetext"},
     "bundle": {"actions", "arming", "caseid", "catalog", "errors", "model", "promises", "report.explain", "report.safetext",
                "runner.request"},
     "export": {"caseid", "model"},
@@ -113,7 +114,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "distributed.hosting": {"", "distributed.batch", "errors", "runner.pool", "runner.request", "transport"},
     "distributed.cluster": {"distributed.batch", "distributed.hosting", "errors", "model", "runner.pool", "runner.request"},
     # consumers of events
-    "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model", "pairs"} | REPORT,
+    "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model", "pairs",
+               "promises"} | REPORT,
     # the rims: a command line and a pytest plugin
     "merge": {"caseid", "errors", "events", "model", "pairs", "report.document", "report.jsonfile", "sweep"},
     "commands": {"actions", "bundle", "caseid", "catalog", "compare", "distributed.cluster", "doctor", "draft",
@@ -132,7 +134,7 @@ PURE = {"actions", "arming", "bundle", "calls", "caseid", "catalog", "codec", "c
         "entry", "errorlines", "readiness",
         "events", "export", "judge", "known", "model", "network.amqp", "network.words", "outcomes", "pairs", "plan",
         "promises", "feed",
-        "report.annotations", "report.closing", "report.document", "report.explain", "report.findings",
+        "report.annotations", "report.backends", "report.closing", "report.document", "report.explain", "report.findings",
         "report.markdown", "report.matrix",
         "report.results", "secrets", "distributed.batch"}
 """Values in, values out: these may not even import what could reach the world (``signal`` they need for its names)."""

@@ -22,17 +22,14 @@ from chaos.compare import (
     as_data,
     as_markdown,
     as_text,
-    backends_against_each_other,
     comparison,
-    halves_as_data,
-    halves_as_markdown,
-    halves_as_text,
 )
 from chaos.errors import UsageError
 from chaos.judge import for_pair, judge, judge_pairs
 from chaos.known import settled
 from chaos.merge import merged, suffix_of
 from chaos.model import Grade, Judged, Verdict
+from chaos.report.backends import backends_against_each_other, halves_as_data, halves_as_markdown, halves_as_text
 from chaos.report.consumer import Consumer
 from chaos.report.document import finished_of, not_run_of, started_of
 from chaos.report.files import Files
@@ -46,7 +43,7 @@ T = TypeVar("T")
 def do_compare(options: Namespace) -> Status:
     if options.backends:
         grades: list[Grade] = []
-        halves = backends_against_each_other(_noting(grades, stored(options.old)))
+        halves = backends_against_each_other(map(line_of, _noting(grades, stored(options.old))))
         print(_in_format(options.format, halves, halves_as_text, halves_as_markdown, halves_as_data))
         return status_of(grades)
     old = _lines(options.old)

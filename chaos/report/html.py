@@ -25,6 +25,7 @@ from chaos.caseid import format_case
 from chaos.catalog import BY_NAME
 from chaos.model import Case, Grade, Judged, Observation, Outcome
 from chaos.pairs import is_by_part, pairs_of, serving_in
+from chaos.report.backends import TOLD, Difference, Halves, backends_against_each_other, counted, moved
 from chaos.report.document import reproduce_line
 from chaos.report.explain import ended, left_behind, log_excerpt, log_title, process_tree, started_as, timeline
 from chaos.report.findings import Finding, findings, known_findings, never_reached
@@ -139,6 +140,17 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A case that differs on the two backends: what the move does, how each half ended, and where their sections are."""
+
+    move: str
+    halves: tuple[str, str]
+    cases: tuple[tuple[str, str], ...]
+    grades: tuple[str, str]
+    tags: Tags
+
+
+@dataclass(frozen=True, slots=True)
 class TableLine:
     """One case in the table of all; ``anchor`` "" for one without a section, which has its command here if it is bad."""
 
@@ -184,6 +196,10 @@ def html_parts(results: Results, evidence: Evidence, suffix: str = "", past: Seq
         unreached=[page.listed(finding) for finding in unreached[:MOST_FINDINGS]],
         known=[page.listed(finding) for finding in known[:MOST_FINDINGS]],
         overdue=[one_line(line.told) for line in results.settled if line.fails_the_job],
+        moves=page.moves(halves := backends_against_each_other(results.cases)),
+        moved=moved(halves),
+        backends_counted=counted(halves),
+        more_moves=max(0, len(halves.differ) - TOLD),
         has_sections=bool(bad),
         shown=len(bad),
         left_out=sum(line.grade is not Grade.PASS for line in results.cases) + len(unhealthy) - len(bad),
@@ -399,6 +415,18 @@ class Page:
                  _side(one.seen)) for one in sides)
         if judged.beside is not None:
             yield "a cold run beside a warm one", (("cold", _side(judged.seen)), ("warm", _side(judged.beside)))
+
+    def moves(self, halves: Halves) -> list[Moved]:
+        """The worst of what differs on the other backend."""
+        return [Moved(one.move.value, one.halves, tuple((line.case_id, self._link(line)) for line in self._shown_of(one)),
+                      (one.before.grade.value, one.after.grade.value), _together(map(tags_of, (one.before, one.after))))
+                for one in halves.differ[:TOLD]]
+
+    def _shown_of(self, one: Difference) -> tuple[Line, ...]:
+        """Both cases of a pair where they differ by more than the backend, else the one that has a section."""
+        if len(one.ids) > 1:
+            return one.before, one.after
+        return (one.after if self._link(one.after) else one.before,)
 
     def table_line(self, line: Line) -> TableLine:
         link = self._link(line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from chaos.model import Grade
+from chaos.report.backends import backends_against_each_other, markdown_table, moved
 from chaos.report.closing import all_bad, counted, counted_noun, qualified
 from chaos.report.document import reproduce_line
 from chaos.report.findings import Finding, findings, known_findings, never_reached
@@ -28,6 +29,7 @@ def markdown_lines(results: Results, evidence: Evidence | None, suffix: str = ""
     yield from _table("Findings, worst first", found, past)
     if found:
         yield from _lines("The worst one again:", "", "```sh", reproduce_line(found[0].shortest.case, suffix), "```", "")
+    yield from _moved(results)
     yield from _table("Never reached, which proves nothing", never_reached(results.cases), ())
     yield from _table("Known, and not counted against the job", known_findings(results.cases), ())
     overdue = [line.told for line in results.settled if line.fails_the_job]
@@ -56,6 +58,14 @@ def _figures(results: Results, past: Sequence[Night]) -> Iterator[str]:
         before, failing = past[-1], _failing(results)
         yield (f"<br>since {before.name}: {len(failing - before.failing)} new, "
                f"{len(before.failing - failing)} gone, {len(failing & before.failing)} still failing")
+
+
+def _moved(results: Results) -> Iterator[str]:
+    """What the move from one backend to the other changes; nothing where no case ran on both, or none differs."""
+    halves = backends_against_each_other(results.cases)
+    if halves.differ:
+        title = moved(halves)
+        yield from _lines(f"### {title[0].upper()}{title[1:]}", *markdown_table(halves), "")
 
 
 def _failing(results: Results) -> frozenset[str]:

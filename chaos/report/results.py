@@ -25,7 +25,7 @@ from chaos.events import (
     VariantReady,
 )
 from chaos.known import NOTHING_KNOWN, Entry, Known, Settled, settled
-from chaos.model import Case, Ending, Grade, Judged, Observation, Outcome, Variant, Verdict
+from chaos.model import Case, Ending, Grade, Judged, Observation, Outcome, Phase, Variant, Verdict
 from chaos.report.safetext import one_line
 
 T = TypeVar("T")
@@ -62,7 +62,8 @@ class Line:
     """A judged case without its evidence: what a table, a matrix and a list of findings need to know of it.
 
     ``promises``: those it broke, in the order of the contract; ``why``: the reason in one sentence, "" for a plain pass;
-    ``sites``: where a fault happened, ``fired``: how often; ``known``: the line of known findings that excuses it.
+    ``sites``: where a fault happened, ``fired``: how often, ``phase``: when it was the first time; ``serving_roles``: as in
+    ``Expectation``; ``known``: the line of known findings that excuses it.
     """
 
     case_id: str
@@ -79,6 +80,8 @@ class Line:
     stopped_watching: str
     harness: str
     started_as: str
+    phase: Phase | None
+    serving_roles: tuple[str, ...]
     known: Entry | None = None
 
 
@@ -98,6 +101,7 @@ def line_of(judged: Judged) -> Line:
         format_case(judged.case), judged.case, verdict.outcome, verdict.grade, promises_of(verdict),
         _reason(verdict, seen.harness), seen.ending, seen.elapsed_s, ready_after_s(seen), len(seen.fired),
         tuple(dict.fromkeys(firing.site for firing in seen.fired)), seen.stopped_watching, seen.harness, seen.started_as,
+        seen.fired[0].phase if seen.fired else None, seen.expected.serving_roles,
     )  # fmt: skip
 
 
@@ -217,7 +221,8 @@ class Gathering:
         self._lines[line.case_id] = replace(
             line, promises=self._one(line.promises), why=self._one(line.why), ending=self._one(line.ending),
             sites=self._one(line.sites), stopped_watching=self._one(line.stopped_watching),
-            harness=self._one(line.harness), started_as=self._one(line.started_as), known=self._known.excuse(line),
+            harness=self._one(line.harness), started_as=self._one(line.started_as),
+            serving_roles=self._one(line.serving_roles), known=self._known.excuse(line),
         )  # fmt: skip
 
     def _one(self, value: T) -> T:

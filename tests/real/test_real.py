@@ -99,8 +99,8 @@ def test_what_the_move_from_eventlet_changes_is_told_where_the_launcher_itself_s
     answer = subprocess.run([sys.executable, "-m", "chaos", "compare", "--backends", str(tmp_path)],
                             capture_output=True, text=True, timeout=WITHIN_S, check=False)
     assert answer.stdout.splitlines() == [
-        f"nova-scheduler/eventlet/w1/{IN_PARENT}", f"nova-scheduler/threading/w1/{IN_WORKER}",
-        "  eventlet: false-success (fail); threading: respawn-loop (fail)",
+        "both fail: 1", f"  nova-scheduler/eventlet/w1/{IN_PARENT}", f"  nova-scheduler/threading/w1/{IN_WORKER}",
+        "    eventlet: false-success (fail); threading: respawn-loop (fail)",
         "1 cases ran on both backends, 1 with different outcomes",
     ]
 

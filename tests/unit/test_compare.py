@@ -9,17 +9,8 @@ import pytest
 from observations import an_observation, judged
 
 from chaos.caseid import parse_case
-from chaos.compare import (
-    as_data,
-    as_markdown,
-    as_text,
-    comparison,
-    halves_as_data,
-    halves_as_markdown,
-    halves_as_text,
-)
-from chaos.compare import backends_against_each_other as halves_of
-from chaos.model import Expectation, Grade, Judged, Outcome, Verdict
+from chaos.compare import as_data, as_markdown, as_text, comparison
+from chaos.model import Grade, Outcome, Verdict
 from chaos.report.results import Line, line_of
 
 ONE = "s/threading/w1/service.start=raise"
@@ -39,10 +30,6 @@ NOTHING = "0 new, 0 fixed, 0 still failing, 0 changed outcome, 0 slower, 0 only 
 
 def compared(old: list[Line], new: list[Line]) -> str:
     return as_text(comparison(old, new))
-
-
-def backends_against_each_other(cases: list[Judged]) -> str:
-    return halves_as_text(halves_of(cases))
 
 
 def test_two_equal_reports_differ_in_nothing() -> None:
@@ -88,52 +75,6 @@ def test_cases_are_sorted_by_id_whatever_their_order() -> None:
     assert compared([], both) == compared([], both[::-1])
 
 
-# --- one report's halves ---------------------------------------------------------------------------------------------
-
-
-def _half(backend: str, outcome: Outcome, site: str = "service.start", *serving: str) -> Judged:
-    grade = Grade.PASS if outcome in (Outcome.STARTED, Outcome.CLEAN_EXIT) else Grade.FAIL
-    seen = an_observation(expected=Expectation(1, serving_roles=serving))
-    return judged(parse_case(f"s/{backend}/w1/{site}=raise"), seen, Verdict(outcome, grade))
-
-
-def test_a_case_with_two_outcomes_is_told_with_both() -> None:
-    text = backends_against_each_other([_half("eventlet", Outcome.CLEAN_EXIT), _half("threading", Outcome.RESPAWN_LOOP)])
-    assert "eventlet: clean-exit (pass); threading: respawn-loop (fail)" in text
-    assert text.splitlines()[-1] == "1 cases ran on both backends, 1 with different outcomes"
-
-
-def test_a_case_with_one_outcome_and_a_case_of_one_half_are_not_told() -> None:
-    cases = [_half("eventlet", Outcome.STARTED), _half("threading", Outcome.STARTED),
-             _half("eventlet", Outcome.DEGRADED, "service.stop")]
-    assert backends_against_each_other(cases) == "1 cases ran on both backends, 0 with different outcomes; 1 ran on one only"
-
-
-def test_a_service_that_is_the_launcher_here_and_a_worker_there_is_told_with_both_ids() -> None:
-    cases = [_half("threading", Outcome.RESPAWN_LOOP, "service.start@worker", "worker.0"),
-             _half("eventlet", Outcome.FALSE_SUCCESS, "service.start@parent", "parent")]
-    assert backends_against_each_other(cases).splitlines() == [
-        "s/eventlet/w1/service.start@parent=raise", "s/threading/w1/service.start@worker=raise",
-        "  eventlet: false-success (fail); threading: respawn-loop (fail)",
-        "1 cases ran on both backends, 1 with different outcomes",
-    ]
-    assert "service.start@parent=raise` and `s/threading" in halves_as_markdown(halves_of(cases))
-    assert halves_as_data(halves_of(cases))["differ"][0]["twin"] == "s/threading/w1/service.start@worker=raise"
-
-
-def test_a_thread_of_the_service_and_one_of_the_launcher_are_counted_and_not_compared() -> None:
-    cases = [_half("eventlet", Outcome.STARTED, "thread.spawn@parent", "parent"),
-             _half("threading", Outcome.RESPAWN_LOOP, "thread.spawn@parent", "worker.0")]
-    assert backends_against_each_other(cases) == \
-        "1 cases ran on both backends, 0 with different outcomes; in 1 the fault met another thing on each"
-
-
-def test_the_worst_difference_stands_first() -> None:
-    mild = [_half("eventlet", Outcome.STARTED), _half("threading", Outcome.CLEAN_EXIT)]
-    bad = [_half("eventlet", Outcome.DEGRADED, "service.stop"), _half("threading", Outcome.RESPAWN_LOOP, "service.stop")]
-    assert "service.stop" in backends_against_each_other([*mild, *bad]).splitlines()[0]
-
-
 # --- slower, and the other formats -----------------------------------------------------------------------------------
 
 
@@ -168,9 +109,3 @@ def test_the_data_of_a_comparison_has_every_group_and_both_sides() -> None:
     assert data["new"][0]["now"]["verdict"] == "fail"
     assert set(data) == {"schema", "new", "fixed", "still_failing", "changed_outcome", "slower", "only_in_the_old_report",
                          "only_in_the_new_report"}
-
-
-def test_the_halves_of_a_report_have_the_same_three_forms() -> None:
-    halves = halves_of([_half("eventlet", Outcome.CLEAN_EXIT), _half("threading", Outcome.RESPAWN_LOOP)])
-    assert "| clean-exit (pass) | respawn-loop (fail) |" in halves_as_markdown(halves)
-    assert halves_as_data(halves)["differ"][0]["threading"]["outcome"] == "respawn-loop"
