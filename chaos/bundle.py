@@ -99,11 +99,6 @@ def _is_answering(index: int, judged: Judged) -> bool:
                                      for mile in judged.seen.milestones)
 
 
-def is_python(command: str, first_line: bytes) -> bool:
-    """Whether a launcher is a Python function or script; ``first_line``: of its file, where it is one."""
-    return bool(CALLABLE.fullmatch(command)) or (first_line.startswith(b"#!") and b"python" in first_line)
-
-
 # --- heading and constants -----------------------------------------------------------------------------------------------
 
 
@@ -138,7 +133,7 @@ def _constants(request: Request) -> Iterator[str]:
     yield f"ARGS = {list(request.argv[2:] if request.script else request.argv[1:])!r}"
     if request.env:
         yield f"ENV = {dict(request.env)!r}"
-    if _has_config(request):
+    if _mentions("{config}", request):
         yield f"CONFIG = {request.config!r}"
     yield 'WORK, PARENT = os.environ.get("SHOWN_IN", ""), int(os.environ.get("SHOWN_PARENT") or os.getpid())'
 
@@ -147,8 +142,11 @@ def _asks_for_the_parent(faults: Sequence[Fault]) -> bool:
     return any(fault.role or told(fault)[0] == "signal" for fault in faults)
 
 
-def _has_config(request: Request) -> bool:
-    return any("{config}" in word for word in (*request.argv, *(value for _, value in request.env)))
+def _mentions(word: str, request: Request) -> bool:
+    """Whether its start, or the configuration file that it is told of, has ``word``, which each run fills in."""
+    texts = (*request.argv, *(value for _, value in request.env))
+    return any(word in text for text in texts) or (word != "{config}" and _mentions("{config}", request)
+                                                   and word in request.config)
 
 
 # --- in the launcher: what goes wrong, and where ---------------------------------------------------------------------------
@@ -364,14 +362,13 @@ def _launching(request: Request, command: str, faults: Sequence[Fault]) -> Itera
     yield from (f"    reached_{index}()" for index, fault in enumerate(faults)
                 if _is_at_once(fault) and told(fault)[0] != "note")
     yield "    sys.path.append(os.getcwd())"
-    args = '[arg.replace("{config}", WORK + "/config") for arg in ARGS]' if _has_config(request) else "ARGS"
     if CALLABLE.fullmatch(command):
         module, _, qualified = command.partition(":")
-        yield f"    sys.argv[:] = [{module.rpartition('.')[2]!r}, *{args}]"
+        yield f"    sys.argv[0] = {module.rpartition('.')[2]!r}"
         yield f"    from {module} import {qualified.partition('.')[0]}"
         yield f"    sys.exit({qualified}())"
     else:
-        yield f"    sys.argv[:] = [{request.argv[0]!r}, *{args}]"
+        yield f"    sys.argv[0] = {request.argv[0]!r}"
         yield '    code = compile(open(sys.argv[0]).read(), sys.argv[0], "exec")'
         yield '    exec(code, dict(__name__="__main__", __file__=sys.argv[0]))'
 
@@ -389,8 +386,10 @@ def _showing(request: Request, judged: Judged) -> Iterator[str]:
     yield '    notify.bind(work + "/notify")'
     yield "    notify.settimeout(0.03)"
     yield from _given(request)
-    yield "    child = subprocess.Popen([sys.executable, os.path.abspath(__file__)], stdin=subprocess.DEVNULL, env=env,"
-    yield '                             stdout=open(work + "/output", "w"), stderr=subprocess.STDOUT, start_new_session=True)'
+    args = "map(filled, ARGS)" if any(word in text for word in SLOTS_OF_A_RUN for text in request.argv) else "ARGS"
+    yield f"    child = subprocess.Popen([sys.executable, os.path.abspath(__file__), *{args}], stdin=subprocess.DEVNULL,"
+    yield ('                             stdout=open(work + "/output", "w"), stderr=subprocess.STDOUT, '
+           "start_new_session=True, env=env)")
     yield "    began, ready_s, told, born = time.monotonic(), None, False, set()"
     yield f"    while child.poll() is None and time.monotonic() < began + {_waits_s(judged):.0f}:"
     yield from _telling(judged)
@@ -421,18 +420,28 @@ def _counts_births(judged: Judged) -> bool:
 
 def _given(request: Request) -> Iterator[str]:
     """What the launcher finds on its start."""
+    slots = ", ".join(f"{word!r}: {made}" for word, made in SLOTS_OF_A_RUN.items() if _mentions(word, request))
+    if slots:
+        yield f"    slots = {{{slots}}}"
+        yield "    filled = lambda text: functools.reduce(lambda text, slot: text.replace(*slot), slots.items(), text)"
     if "notify.gone" in request.given:
         yield '    os.unlink(work + "/notify")'
     if "config.unreadable" in request.given:
         yield '    os.mkdir(work + "/config")'
-    elif _has_config(request) and "config.missing" not in request.given:
-        yield '    open(work + "/config", "w").write(CONFIG)'
+    elif _mentions("{config}", request) and "config.missing" not in request.given:
+        config = "filled(CONFIG)" if any(word in request.config for word in SLOTS_OF_A_RUN) else "CONFIG"
+        yield f'    open(work + "/config", "w").write({config})'
     notify = "" if "notify.absent" in request.given else ', NOTIFY_SOCKET=work + "/notify"'
     if "notify.unwritable" in request.given:
         notify = ', NOTIFY_SOCKET="/proc/sys/kernel/ostype"'
     yield f"    env = dict(os.environ, SHOWN_IN=work, TMPDIR=work{notify}{', **ENV' if request.env else ''})"
-    if any("{config}" in value for _, value in request.env):
-        yield '    env = {name: value.replace("{config}", work + "/config") for name, value in env.items()}'
+    if any(word in value for word in SLOTS_OF_A_RUN for _, value in request.env):
+        yield "    env.update((name, filled(env[name])) for name in ENV)"
+
+
+SLOTS_OF_A_RUN = {"{config}": 'work + "/config"', "{folder}": "tempfile.mkdtemp(dir=work)",
+                  "{port}": 'str(socket.create_server(("", 0)).getsockname()[1])'}
+"""What each run fills in, and how the script makes it. The port is free: its socket is gone with the expression."""
 
 
 def _waits_s(judged: Judged) -> float:

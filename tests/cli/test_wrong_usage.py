@@ -63,6 +63,8 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "id-empty": (("run", ""), ("target is missing",)),
     "id-none": (("run",), ("CASE_ID",)),
     "id-of-no-target": (("run", "./gone.py/-/w1/none"), ("gone.py",)),
+    "bundle-shell": (("bundle", "%2Fbin%2Fsh/-/w1/signal.setup=raise"), ("/bin/sh is no Python launcher", "chaos repro")),
+    "bundle-interpreter": (("bundle", "python3/-/w1/thread.spawn=raise"), ("python3 is the interpreter itself", "script")),
     "compare-one": (("compare", "nowhere"), ("nowhere",)),
     "compare-missing": (("compare", "old", "new"), ("old",)),
     "show-missing": (("show", "nowhere"), ("nowhere", "report.json")),

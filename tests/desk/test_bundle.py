@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from chaos.model import (
     token_of,
 )
 from chaos.prepare import Timing, request_for
-from chaos.target import resolve
+from chaos.target import Target, resolve
 from processes import Deadline, below
 
 START = "chaos.sample.careless:CarelessService.start"
@@ -80,15 +81,83 @@ def test_the_script_shows_what_chaos_saw_and_leaves_nothing(
     seen = Observation(ending=ending, elapsed_s=1.0, limits=Limits(orphan_s=0.5), expected=Expectation(case.workers),
                        stopped_watching="ended", fired=(fired,), ready_s=0.4 if "ready-means-ready" in promises else None)
     judged = Judged(case, seen, Verdict(outcome, Grade.FAIL, tuple(Broken(one, "so it is") for one in promises)))
-    target = resolve("naive")
-    script = tmp_path / "shown.py"
-    script.write_text(script_of(request_for(target, case, Timing(), None), target.command, judged, (("Python", "3"),)))
-    temporary = tmp_path / "tmp"
+    shown(resolve("naive"), judged, plain, tmp_path, deadline)
+
+
+def shown(target: Target, judged: Judged, python: Path, cwd: Path, deadline: Deadline) -> str:
+    """What the script prints, which sees all that it should and leaves nothing."""
+    script, temporary = cwd / "shown.py", cwd / "tmp"
+    request = request_for(target, judged.case, Timing(), None)
+    script.write_text(script_of(request, target.command, judged, (("Python", "3"),)))
     temporary.mkdir()
     before = set(below(os.getpid()))
-    done = subprocess.run([plain, script], cwd=tmp_path, env={**os.environ, "TMPDIR": str(temporary)}, text=True,
+    done = subprocess.run([python, script], cwd=cwd, env={**os.environ, "TMPDIR": str(temporary)}, text=True,
                           capture_output=True, timeout=deadline.left_s("the script"), check=False)
     assert (done.returncode, done.stderr) == (1, ""), done.stdout
     assert "NO " not in done.stdout
     assert set(below(os.getpid())) <= before
     assert not list(temporary.iterdir())
+    return done.stdout
+
+
+WEB = '''\
+import contextlib, os, socket, sys, threading
+
+
+def main():
+    with open(sys.argv[2]) as config, socket.create_server(("127.0.0.1", int(sys.argv[1]))) as served:
+        places = {config.read().strip(), os.environ["WEB_STATE"]}
+        print("at %d, in %s" % (served.getsockname()[1], " and ".join(map(os.path.basename, places))),
+              all(map(os.path.isdir, places)), flush=True)
+        with contextlib.suppress(RuntimeError):     # a finding: nobody serves, and it ends as if all were well
+            threading.Thread(target=served.accept).start()
+'''
+
+
+@pytest.mark.parametrize("how", ["callable", "script"])
+def test_a_port_and_a_folder_of_the_runs_own_are_filled_in_wherever_they_stand(
+    how: str, plain: Path, tmp_path: Path, deadline: Deadline,
+) -> None:
+    (tmp_path / "web.py").write_text(f"#!{plain}\n{WEB}" + ("main()\n" if how == "script" else ""))
+    (tmp_path / "web.py").chmod(0o755)
+    target = Target("web", "web:main" if how == "callable" else str(tmp_path / "web.py"), ("{port}", "{config}"),
+                    (("WEB_STATE", "{folder}"),), config="{folder}\n")
+    case_id = "web/-/w1/thread.spawn@parent#1=raise:RuntimeError"
+    fired = Firing(0.1, 0, "thread.spawn", "parent", 1, 1, "raise", token_of(case_id, 0), where="threading:Thread.start")
+    seen = Observation(ending=Exited(0), elapsed_s=0.2, limits=Limits(), expected=Expectation(), stopped_watching="ended",
+                       fired=(fired,))
+    verdict = Verdict(Outcome.FALSE_SUCCESS, Grade.FAIL, (Broken("status", "it exited 0"),))
+    out = shown(target, Judged(parse_case(case_id), seen, verdict), plain, tmp_path, deadline)
+    assert re.match(r"at \d+, in \w+ True$", out, re.MULTILINE), out
+
+
+SERVE = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+import contextlib, signal, sys, threading
+with contextlib.suppress(RuntimeError):
+    threading.Thread(target=print).start()
+    print("ready", flush=True)
+    signal.pause()
+"""
+"""Begins as an installer begins a console script whose interpreter has a path too long for the kernel, or with a space."""
+
+
+def test_a_script_that_an_installer_wrote_for_a_long_path_is_bundled_for_the_interpreter_that_it_names(
+    tmp_path: Path, deadline: Deadline,
+) -> None:
+    (tmp_path / "with a space").symlink_to(Path(sys.executable).parent)
+    python, script = tmp_path / "with a space" / "python", tmp_path / "serve"
+    script.write_text(SERVE.format(python=python))
+    script.chmod(0o755)
+    case_id = str(script).replace("/", "%2F") + "/-/w1/thread.spawn@parent#1=raise:RuntimeError"
+    words = ("-m", "chaos", "bundle", case_id, "--ready", "log: ready", "--out", "shown.py")
+    bundled = subprocess.run([sys.executable, *words], cwd=tmp_path, text=True, capture_output=True, check=False,
+                             timeout=deadline.left_s("chaos bundle"))
+    assert (bundled.returncode, bundled.stderr) == (0, ""), bundled.stdout
+    line = bundled.stdout.splitlines()[-1]
+    assert line == f"'{python}' shown.py"
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, text=True, capture_output=True, check=False,
+                          timeout=deadline.left_s("the script"))
+    assert (done.returncode, done.stderr) == (1, ""), done.stdout
+    assert "NO " not in done.stdout

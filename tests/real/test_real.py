@@ -94,6 +94,22 @@ def test_a_reproduce_line_of_the_findings_works(case_id: str, outcome: str) -> N
     assert answer.returncode == 1
 
 
+@pytest.mark.parametrize("case_id", [
+    f"nova-scheduler/eventlet/w1/{IN_PARENT}", f"nova-scheduler/threading/w1/{FORK}",
+    "gunicorn/-/w1/process.fork@parent#1=signal:TERM:parent"])
+def test_a_finding_is_shown_by_a_script_without_chaos(tmp_path: Path, case_id: str) -> None:
+    """Their arguments and configuration name a port and a folder of the run's own."""
+    script = tmp_path / "shown.py"
+    words = ("bundle", case_id, "--report", str(tmp_path), "--out", str(script))
+    bundled = subprocess.run([sys.executable, "-m", "chaos", *words], cwd=os.environ["CHAOS_REAL"], capture_output=True,
+                             text=True, timeout=WITHIN_S, check=False)
+    assert bundled.returncode == 0, bundled.stdout + bundled.stderr
+    python, _, path = bundled.stdout.splitlines()[-1].partition(" ")
+    assert (path, os.path.dirname(python).endswith("/bin")) == (str(script), True)
+    done = subprocess.run([python, script], cwd=tmp_path, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    assert (done.returncode, "NO " in done.stdout) == (1, False), done.stdout + done.stderr
+
+
 def test_what_the_move_from_eventlet_changes_is_told_where_the_launcher_itself_served(tmp_path: Path) -> None:
     swept(tmp_path, "nova-scheduler", (f"*/{IN_PARENT}", f"*/{IN_WORKER}"), "--workers", "1")
     answer = subprocess.run([sys.executable, "-m", "chaos", "compare", "--backends", str(tmp_path)],

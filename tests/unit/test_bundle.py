@@ -33,7 +33,8 @@ from chaos.model import (
 from chaos.prepare import Timing, request_for
 from chaos.target import Target
 
-TARGET = Target("shop", "shop.cmd:main", ("--conf", "{config}", "{backend}"), (("SHOP", "{workers}"),), config="a = 'b'\n")
+TARGET = Target("shop", "shop.cmd:main", ("--conf", "{config}", "{backend}", "--bind", "127.0.0.1:{port}"),
+                (("SHOP", "{workers}"), ("SHOP_STATE", "{folder}/state")), config="a = 'b'\n")
 VERSIONS = (("Python", "3.11.7"), ("oslo.service", "4.8.0"), ("cotyledon", "2.2.0"), ("oslo.messaging", "18.3.1"))
 NUMBERED = {"delay": "1", "latency": "1", "signal": "TERM", "limit": "nofile", "set": "0"}
 RESPAWNS = Observation(
