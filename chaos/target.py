@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,10 +152,13 @@ def _filled(word: str, case: Case) -> str:
 
 def executable(command: str, python: str) -> str:
     """A path to a script, or a console script beside the target's Python or on PATH."""
-    if os.sep in command:
-        return os.path.abspath(command)
+    return os.path.abspath(command) if os.sep in command else _console_script(command, python) or command
+
+
+def _console_script(command: str, python: str) -> str | None:
+    """Where a bare word leads, which is never the current folder, unless PATH names that."""
     beside = os.path.join(os.path.dirname(python), command)
-    return beside if os.access(beside, os.X_OK) else shutil.which(command) or command
+    return beside if os.path.isfile(beside) and os.access(beside, os.X_OK) else shutil.which(command)
 
 
 # --- entries ---------------------------------------------------------------------------------------------------------
@@ -252,10 +256,27 @@ def _must_be_startable(target: Target, known: dict[str, Target]) -> None:
 
 def _must_be_called_so(target: Target, known: dict[str, Target]) -> None:
     command = target.command
-    is_bare = os.sep not in command and not CALLABLE.match(command)
-    if is_bare and not os.access(executable(command, target.python), os.X_OK):
+    if os.sep in command or CALLABLE.match(command):
+        return
+    found = _console_script(command, target.python)
+    if found is None:
         raise UnknownTarget(f"unknown target {command!r}: it is neither a known target ({', '.join(sorted(known))}) nor a "
-                            f"console script on PATH nor package.module:callable nor a path{nearest(command, known)}")
+                            f"console script {_looked_for(target)} nor package.module:callable nor a path"
+                            f"{_meant(command, known)}")
+    _must_have_interpreter(found)
+
+
+def _looked_for(target: Target) -> str:
+    if target.python == sys.executable:
+        return "on PATH (--python PATH, of the environment that has it, would find it there)"
+    return f"beside {target.python} or on PATH"
+
+
+def _meant(command: str, known: Iterable[str]) -> str:
+    """A file that is here, or else a name that is near. The sample is nobody's ``nova-scheduler``, mistyped."""
+    if os.path.isfile(command):
+        return f"; did you mean ./{command}?"
+    return nearest(command, [name for name in known if name not in command.split("-")])
 
 
 def _must_be_script(path: str) -> None:
@@ -270,8 +291,11 @@ def _must_be_script(path: str) -> None:
 
 def _must_have_interpreter(path: str) -> None:
     """What the kernel would refuse to execute, told before anything is started."""
-    with open(path, "rb") as file:
-        first = file.readline(256)
+    try:
+        with open(path, "rb") as file:
+            first = file.readline(256)
+    except PermissionError:     # a program may be executed and not read
+        return
     if first.startswith(b"\x7fELF"):
         return
     words = first[2:].split() if first.startswith(b"#!") else []
@@ -296,22 +320,42 @@ def _must_have_callable(target: Target) -> None:
         why = f" ({found['error']})" if found.get("error") else ""
         raise UsageError(f"target {target.command!r}: {target.python} finds no module {module!r}{why}; "
                          "an importable package.module before the colon would be right")
-    names = _top_level_names(found["origin"])
+    tree = _source(found["origin"])
     first = qualified.partition(".")[0]
-    if names is not None and first not in names:
-        near = difflib.get_close_matches(first, names, 3) or sorted(name for name in names if name == "main")
+    names = None if tree is None else _names(tree)
+    if tree is not None and names is not None and first not in names:
+        offered = set(_offered(tree))
+        near = difflib.get_close_matches(first, offered, 3) or sorted(offered & {"main"})
         hint = f"; did you mean {' or '.join(f'{module}:{name}' for name in near)}?" if near else ""
         raise UsageError(f"target {target.command!r}: module {module!r} has no {first!r}{hint}")
 
 
-def _top_level_names(origin: str | None) -> set[str] | None:
-    """The names that a module's source binds at its top level; None where that cannot be told without running it."""
+def _source(origin: str | None) -> ast.Module | None:
+    """None where it cannot be read as Python."""
     if not origin or not origin.endswith(".py"):
         return None
     try:
-        tree = ast.parse(Path(origin).read_text(encoding="utf-8"))
+        return ast.parse(Path(origin).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return None
+
+
+def _offered(node: ast.AST) -> Iterator[str]:
+    """What a module may have to be started by: no module that it imports, and no variable of a function."""
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.FunctionDef(name) | ast.AsyncFunctionDef(name) | ast.ClassDef(name):
+                yield name
+            case ast.Assign(targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.ImportFrom():
+                yield from (alias.asname or alias.name for alias in child.names)
+            case ast.If() | ast.Try() | ast.With() | ast.ExceptHandler():
+                yield from _offered(child)
+
+
+def _names(tree: ast.Module) -> set[str] | None:
+    """The names that a module may bind; None where that cannot be told without running it."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

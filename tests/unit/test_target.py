@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.errors import UsageError
+from chaos.errors import UnknownTarget, UsageError
 from chaos.model import Case
 from chaos.target import Target, entries, resolve
 
@@ -115,6 +115,41 @@ def test_a_console_script_beside_the_targets_python_comes_before_the_path(
     python = _script(venv / "python")
     assert resolve("nova-scheduler").argv(CASE)[0] == (str(elsewhere / "nova-scheduler"),)
     assert resolve("nova-scheduler", python=str(python)).argv(CASE)[0] == (str(venv / "nova-scheduler"),)
+
+
+def test_a_bare_word_is_not_looked_for_in_the_current_folder(project: Path) -> None:
+    _script(project / "quiet.sh")
+    (project / "folder").mkdir()
+    with pytest.raises(UnknownTarget, match=r"unknown target 'quiet\.sh'.*; did you mean \./quiet\.sh\?$"):
+        resolve("quiet.sh")
+    with pytest.raises(UnknownTarget, match=r"unknown target 'folder'"):
+        resolve("folder")
+    assert resolve("./quiet.sh").command == "./quiet.sh"
+
+
+def test_a_folder_on_the_path_is_no_console_script(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = _script(project / "python")
+    (project / "shop").mkdir()
+    monkeypatch.setenv("PATH", str(project))
+    with pytest.raises(UnknownTarget):
+        resolve("shop", python=str(python))
+
+
+def test_of_a_launcher_that_is_not_here_the_sample_is_not_suggested_but_another_python(project: Path) -> None:
+    with pytest.raises(UnknownTarget) as error:
+        resolve("nova-scheduler")
+    assert "--python PATH" in str(error.value)
+    assert "did you mean" not in str(error.value)
+    with pytest.raises(UnknownTarget, match="did you mean scheduler"):
+        resolve("schedulr")
+
+
+def test_what_a_module_imports_is_no_suggestion_and_what_it_offers_is(project: Path) -> None:
+    (project / "mine.py").write_text("import mains\nfrom x import mainn\nif True:\n    def mani():\n        mai = 1\n")
+    with pytest.raises(UsageError) as error:
+        resolve("mine:main")
+    assert {word.strip("?") for word in str(error.value).split() if "mine:" in word} == \
+        {"'mine:main':", "mine:mani", "mine:mainn"}
 
 
 def test_a_python_that_cannot_run_is_told(project: Path) -> None:
