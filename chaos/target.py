@@ -176,15 +176,27 @@ def entries() -> dict[str, Target]:
 def _entries_of(path: Path) -> dict[str, Target]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:     # TOML or its UTF-8
         raise UsageError(f"{path}: not valid TOML: {error}") from None
-    table = data.get("tool", {}).get("chaos", {}) if path.name == "pyproject.toml" else data
-    targets = table.get("targets", {})
+    targets = _table_of_chaos(path, data).get("targets", {})
     if not isinstance(targets, dict) or not all(isinstance(entry, dict) for entry in targets.values()):
         wrong = [name for name, entry in targets.items() if not isinstance(entry, dict)] \
             if isinstance(targets, dict) else ["targets"]
         raise UsageError(f"{path}: {', '.join(map(repr, wrong))}: not a table; [targets.NAME] with a command would be right")
     return {name: _entry(path, name, entry) for name, entry in targets.items()}
+
+
+def _table_of_chaos(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """All of a chaos.toml, or its part of a pyproject.toml. Raises UsageError for what else is there: it would count for
+    nothing, and nobody would know why."""
+    tool = data.get("tool", {}) if path.name == "pyproject.toml" else {"chaos": data}
+    table = tool.get("chaos", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: tool.chaos = {table!r}: not a table; [tool.chaos.targets.NAME] would be right")
+    if unknown := sorted(set(table) - {"targets"}):
+        right = "[tool.chaos.targets.NAME]" if path.name == "pyproject.toml" else "[targets.NAME]"
+        raise UsageError(f"{path}: unknown table or key {', '.join(map(repr, unknown))}; {right} would be right")
+    return table
 
 
 def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
@@ -209,7 +221,9 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
     entry = known.get(typed) or next((one for one in known.values() if one.command == typed), None)
     target = entry or Target(typed, typed)
     if python is not None:
-        target = dataclasses.replace(target, python=_python(python))
+        target = dataclasses.replace(target, python=_python(python, "--python"))
+    elif target.python != sys.executable:
+        target = dataclasses.replace(target, python=_python(target.python, f"target {target.name!r}: python ="))
     if args:
         target = dataclasses.replace(target, args=target.args + args, typed_args=args)
     if wrong := [*wrong_signs(ready), *wrong_sites(sites)]:
@@ -237,10 +251,10 @@ def _mentions(word: str, target: Target) -> bool:
     return any(word in text for text in (*target.args, *(value for _, value in target.env)))
 
 
-def _python(path: str) -> str:
+def _python(path: str, said: str) -> str:
     found = shutil.which(path)
     if found is None:
-        raise UsageError(f"--python {path}: not an executable file; the path of a Python interpreter would be right")
+        raise UsageError(f"{said} {path!r}: not an executable file; the path of a Python interpreter would be right")
     return os.path.abspath(found)
 
 

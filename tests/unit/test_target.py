@@ -56,6 +56,27 @@ def test_a_project_may_replace_a_shipped_target(project: Path) -> None:
     assert resolve("scheduler").command == "chaos.cli:main"
 
 
+@pytest.mark.parametrize(("text", "told"), [
+    ("[tool.chaos.target.mine]\ncommand = 'chaos.cli:main'\n", r"'target'; \[tool\.chaos\.targets\.NAME\] would be right"),
+    ("[tool]\nchaos = 3\n", r"tool\.chaos = 3: not a table"),
+    ("[tool.other]\nname = '\udcff'\n", "not valid TOML"),
+])
+def test_what_is_no_target_in_our_part_of_a_project_file_is_told(project: Path, text: str, told: str) -> None:
+    (project / "pyproject.toml").write_text(text, errors="surrogateescape")
+    with pytest.raises(UsageError, match=told):
+        entries()
+
+
+def test_the_python_of_an_entry_may_be_said_from_where_chaos_is_typed(project: Path) -> None:
+    (project / "venv").mkdir()
+    os.symlink(sys.executable, project / "venv" / "python")
+    _script(project / "venv" / "shop-serve")
+    (project / "chaos.toml").write_text('[targets.shop]\ncommand = "shop-serve"\npython = "venv/python"\n')
+    target = resolve("shop")
+    assert target.python == str(project / "venv" / "python")
+    assert target.argv(CASE)[0] == (str(project / "venv" / "shop-serve"),)
+
+
 def test_a_file_of_other_things_has_no_targets(project: Path) -> None:
     (project / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert {"scheduler", "naive"} <= set(entries())
