@@ -120,8 +120,17 @@ def test_each_calls_the_night_of_tox_and_keeps_its_folder_when_it_is_cancelled()
     assert any("tox run -e nightly" in step.get("run", "") for step in steps)
     kept = [step for step in steps if step.get("uses", "").startswith("actions/upload-artifact@")]
     assert [(step["if"], step["with"]["path"]) for step in kept] == [("always()", "chaos-nightly")]
-    job, project = yaml.safe_load(ZUUL.read_text(encoding="utf-8"))
+    job, _, project = yaml.safe_load(ZUUL.read_text(encoding="utf-8"))
     assert job["job"]["vars"]["tox_envlist"] == "nightly"
     assert job["job"]["post-run"] == [{"name": "playbooks/chaos-post.yaml", "cleanup": True}]
-    assert project["project"]["periodic"]["jobs"] == [job["job"]["name"]]
+    assert project["project"]["periodic"]["jobs"][0] == job["job"]["name"]
     assert "chaos-nightly" in (PLAYBOOKS / "chaos-post.yaml").read_text(encoding="utf-8")
+
+
+def test_the_real_launchers_have_a_night_of_their_own_in_each_which_says_that_it_is_this_projects_alone() -> None:
+    steps = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]["real"]["steps"]
+    assert any("tox run -e real" in step.get("run", "") and step["env"] == {"CHAOS_REQUIRE_RABBIT": "1"} for step in steps)
+    _, job, project = yaml.safe_load(ZUUL.read_text(encoding="utf-8"))
+    assert job["job"]["vars"] == {"tox_envlist": "real", "tox_environment": {"CHAOS_REQUIRE_RABBIT": "1"}}
+    assert project["project"]["periodic"]["jobs"][1] == job["job"]["name"]
+    assert all("Of this project alone" in path.read_text(encoding="utf-8") for path in (WORKFLOW, ZUUL))

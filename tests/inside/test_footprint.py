@@ -6,24 +6,14 @@ import json
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
 from chaos.model import Hits
 from inside.interpreters import INSIDE, SITE, TOKEN, Lab, a_fault
+from other_pythons import PYTHONS as OTHERS
 
-VERSIONS = ("3.6.15", "3.7.16", "3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
-
-
-def _interpreters() -> dict[str, str]:
-    """Every CPython that is here: this one, and those of pyenv."""
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    found = {f"py{version}": str(root / version / "bin" / "python") for version in VERSIONS}
-    return {"this": sys.executable} | {name: path for name, path in found.items() if os.access(path, os.X_OK)}
-
-
-PYTHONS = _interpreters()
+PYTHONS = {"this": sys.executable} | {f"py{version}": path for version, path in OTHERS.items()}
 EVERY_PYTHON = pytest.mark.parametrize("python", PYTHONS.values(), ids=list(PYTHONS))
 
 LOOK = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +13,14 @@ from chaos.prepare import Timing, request_for, warmed
 from chaos.runner.pool import Pool
 from chaos.sweep import healthy, run_baselines
 from chaos.target import Target
+from other_pythons import PYENV, PYTHONS, VERSIONS
 
-VERSIONS = ("3.6.15", "3.7.16", "3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
-PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-PYTHONS = {version: str(PYENV / version / "bin" / "python") for version in VERSIONS
-           if os.access(PYENV / version / "bin" / "python", os.X_OK)}
 BASE = Case("shop", "-", 1)
+
+
+def test_there_is_a_python_to_try() -> None:
+    """Without this, a machine with no pyenv would run nothing here, and be green."""
+    assert PYTHONS, f"no CPython {VERSIONS[0]} to {VERSIONS[-1]} below {PYENV}; `pyenv install 3.6` adds one"
 
 
 @pytest.fixture(scope="module", params=PYTHONS.values(), ids=list(PYTHONS))

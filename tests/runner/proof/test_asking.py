@@ -15,16 +15,13 @@ import pytest
 
 from chaos.runner.proof.answers import Answer, hub_of, parse
 from chaos.runner.proof.prover import STATE_SIGNAL
+from other_pythons import PYTHONS as OTHERS
 from processes import Deadline
 from processes import deadline as deadline
 from runner.proof.gallery import PRELUDE
 from runner.proof.watching import INSIDE
 
-VERSIONS = ("3.6.15", "3.7.16", "3.8.18", "3.9.18", "3.10.13", "3.12.1", "3.13.0")
-PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-PYTHONS = {"this": sys.executable} | {
-    f"py{version}": str(PYENV / version / "bin" / "python") for version in VERSIONS
-    if os.access(PYENV / version / "bin" / "python", os.X_OK)}
+PYTHONS = {"this": sys.executable} | {f"py{version}": path for version, path in OTHERS.items()}
 
 
 class Asked:
