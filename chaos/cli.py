@@ -75,7 +75,8 @@ def _add_target(parser: argparse.ArgumentParser, *, default: str | None = "sched
 def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", metavar="PATH", help="the Python that runs the target (default: this one)")
     parser.add_argument("--deadline", type=_number_above_zero("a time in seconds"), metavar="S",
-                        help="seconds that a start may take after its fault (default: 10)")
+                        help="seconds that a start may take after its fault (default: what its entry says, or 3 times as "
+                             "long as a good start, and at least 10)")
     parser.add_argument("--ready", action="append", default=[], metavar="SIGN",
                         help="how it shows that it is ready: notify, 'log: REGEX', 'file: PATH REGEX', 'tcp: HOST:PORT', "
                              "'unix: PATH', 'http: URL STATUS', rpc, 'command: WORDS'; given again, all are required")

@@ -29,7 +29,8 @@ GUARD_STARTS = 2
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos", "fault injection for service startup")
     group.addoption("--chaos-python", metavar="PATH", help="the Python that runs the target (default: this one)")
-    group.addoption("--chaos-deadline", metavar="S", help="seconds that a start may take after its fault (default: 10)")
+    group.addoption("--chaos-deadline", metavar="S",
+                    help="seconds that a start may take after its fault (default: 3 times a good start, at least 10)")
     parser.addini("chaos_python", "the same as --chaos-python")
     parser.addini("chaos_deadline", "the same as --chaos-deadline")
 
