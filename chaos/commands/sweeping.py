@@ -18,7 +18,7 @@ from chaos.commands.asked import is_missing, options_of, target_of, writable
 from chaos.commands.clustered import is_clustered, runs_on
 from chaos.commands.excusing import known_of, status_of_results
 from chaos.commands.nights import Keeping, check_history
-from chaos.commands.shown import feed, say_unhealthy
+from chaos.commands.shown import feed
 from chaos.commands.status import Status
 from chaos.errors import UsageError
 from chaos.events import Event, Planned, SweepFinished
@@ -103,7 +103,7 @@ def do_sweep(options: Namespace) -> Status:
             feed(consumers, end)
             return Status.INTERRUPTED
     if not all(map(healthy, told.variants)):
-        return say_unhealthy(told.variants, target)
+        return Status.UNAVAILABLE       # the terminal has told it, as it tells all that a sweep says
     _say_untraced(asked, told.variants)
     night.keep(told.results())
     return status_of_results(told.results())

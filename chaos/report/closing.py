@@ -27,8 +27,11 @@ TOLD_AT_ALL = 300
 
 
 def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[str] = ()) -> list[Text]:
-    """The end of a sweep. Its last line is the command that runs the worst finding again; all passing, the summary."""
-    found, unreached = findings(all_bad(results)), never_reached(results.cases)
+    """The end of a sweep. Its last line is the command that runs the worst finding again; all passing, the summary.
+
+    A baseline that is not healthy is told in full, and is then no finding of a list as well.
+    """
+    found, unreached = findings(results.cases), never_reached(results.cases)
     sections = [
         matrix_lines(matrix_of(results), width),
         *([Text(line) for line in story(judged, width=width)] for judged in results.unhealthy_baselines),
@@ -39,7 +42,8 @@ def closing(results: Results, *, width: int, suffix: str = "", notes: Sequence[s
         [Text(line) for note in notes for line in wrapped(note, width)],
         summary_lines(results, width),
     ]
-    last = [Text(reproduce_line(finding.shortest.case, suffix), "bold") for finding in (*found, *unreached)[:1]]
+    worst = (*findings(all_bad(results)), *unreached)[:1]
+    last = [Text(reproduce_line(finding.shortest.case, suffix), "bold") for finding in worst]
     return [*(line for section in sections if section for line in (Text(), *section)), *last]
 
 
@@ -177,13 +181,14 @@ def overdue_lines(lines: Iterable[Settled], width: int) -> list[Text]:
 
 
 def summary_lines(results: Results, width: int) -> list[Text]:
-    """``212 cases: 200 pass, 8 fail, 4 unreached, 0 unknown in 63.2 s, seed 0``, after what qualifies it."""
+    """``212 cases: 200 pass, 8 fail, 4 unreached, 0 unknown in 63.2 s, seed 0``, after what qualifies it. No such line where
+    nothing was injected."""
     time = f" in {results.elapsed_s:.1f} s" if results.elapsed_s is not None else ""
     counts = counted(by_grade(results.cases).items())
     line = f"{counted_noun(len(results.cases), 'case')}: {counts}{time}, seed {results.started.seed}"
     return [
         *_styled([w for text in qualified(results) for w in wrapped(text, width)], "yellow"),
-        *_styled(wrapped(line, width), "bold"),
+        *(_styled(wrapped(line, width), "bold") if results.cases or not results.unhealthy_baselines else []),
     ]
 
 

@@ -254,6 +254,9 @@ def test_an_unhealthy_baseline_is_told_like_a_check_and_is_what_to_run_again() -
     assert "  > CRITICAL no such option" in lines
     assert "a start without any fault is not healthy, so nothing was injected" in lines
     assert lines[-1] == "chaos repro s/eventlet/w1/none"
+    assert [line for line in lines if line.startswith("chaos repro")] == lines[-1:]
+    assert not [line for line in lines if line.startswith(("Findings", "0 cases:"))]
+    assert sum("CRITICAL" in line for line in lines) == 1
 
 
 def test_the_matrix_reads_without_colour() -> None:
