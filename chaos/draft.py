@@ -63,42 +63,54 @@ def _port_of(seen: Observation) -> str:
 
 def entry_text(target: Target, seen: Observation) -> str:
     """The entry, with what else it may say as comments. ``target``: see `as_entry`."""
-    key = target.name if BARE.fullmatch(target.name) else json.dumps(target.name)
-    lines = [f"[targets.{key}]", f"command = {json.dumps(target.command)}",
+    key = target.name if BARE.fullmatch(target.name) else _toml(target.name)
+    lines = [f"[targets.{key}]", f"command = {_toml(target.command)}",
              "# Filled in: {backend}, {workers}, {port} (a free one), {folder} and {config} (of each run's own).",
-             f"args = {_list(target.args)}", *_lines("python", target), *_ready_lines(target, seen), *_further(target)]
+             f"args = {_toml(target.args)}", *_ready_lines(target, seen), *_further(target)]
     return "\n".join(lines) + "\n"
-
-
-def _lines(key: str, target: Target) -> list[str]:
-    default = Target("", "").python
-    return [f"python = {json.dumps(target.python)}"] if key == "python" and target.python != default else []
 
 
 def _ready_lines(target: Target, seen: Observation) -> list[str]:
     if target.ready:
-        return ["# How it shows that it is ready; all of these are required.", f"ready = {_list(target.ready)}"]
+        return ["# How it shows that it is ready; all of these are required.", f"ready = {_toml(target.ready)}"]
     if seen.expected.servers:
         return ["# Its services were seen to start: no readiness has to be named."]
-    kinds = [f"#   {json.dumps(kind.example)}: {kind.doc}" for kind in KINDS.values()]
+    kinds = [f"#   {_toml(kind.example)}: {kind.doc}" for kind in KINDS.values()]
     return ["# Nothing showed when it is ready, so whether it serves or hangs cannot be decided. Name at least one:", *kinds,
             '# ready = ["…"]']
 
 
 def _further(target: Target) -> list[str]:
-    told = "backends" if target.backends != ("-",) else "# backends"
+    """Every other key: as it was said, or else as a comment with an example."""
+    usual = Target("", "")
     return [
-        f"{told} = {_list(target.backends) if target.backends != ('-',) else _list(('eventlet', 'threading'))}",
+        _line("python", target.python, usual.python, "venv/bin/python", "the Python of its environment, if not chaos's own"),
+        _line("backends", target.backends, usual.backends, ("eventlet", "threading")),
         '# backend.eventlet = {env = {BACKEND = "green"}, args = []}     # what chooses a backend, if not {backend}',
-        f"{'' if target.workers != (1,) else '# '}workers = {list(target.workers) if target.workers != (1,) else [1, 2]}",
+        _line("workers", target.workers, usual.workers, (1, 2)),
         '# env = {SETTING = "value"}',
-        "# deadline_s = 10     # how long after a fault it may take to end or to serve",
-        '# extra_sites = ["package.module:Class.method"]     # callables of its own that are failed as well',
+        _line("deadline_s", target.deadline_s, None, 10, "how long after a fault it may take to end or to serve"),
+        _line("extra_sites", target.extra_sites, (), ("package.module:Class.method",),
+              "callables of its own that are failed as well"),
         '# package = "package"     # whose calls into others --exhaustive fails',
         '# known = "known.toml"     # findings that are known: see --known',
         '# config = """…"""     # a configuration file that every run gets at {config}',
+        '# transport_url = "fake://"     # what {transport_url} stands for, if not for a broker of --transport',
+        '# real_config = """…"""     # what is added to config with --transport, where waiting takes longer',
+        "# broker_wait_s = 8     # how much longer it may take while its broker is away, if its log says that it waits",
+        '# log_file = "{folder}/service.log"     # the log that its operators read, where that is not its output',
     ]
 
 
-def _list(words: tuple[str, ...]) -> str:
-    return "[" + ", ".join(json.dumps(word) for word in words) + "]"
+Value = str | float | tuple[str, ...] | tuple[int, ...] | None
+
+
+def _line(key: str, said: Value, usual: Value, example: Value, what: str = "") -> str:
+    is_said = said != usual
+    return f"{'' if is_said else '# '}{key} = {_toml(said if is_said else example)}" + (f"     # {what}" if what else "")
+
+
+def _toml(value: Value) -> str:
+    if isinstance(value, str):      # what JSON escapes TOML does too, but for what is above 16 bits
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, tuple) else str(value)

@@ -18,7 +18,7 @@ from chaos.sweep import healthy, run_baselines
 from chaos.target import Target, entries
 
 FILE = Path("chaos.toml")
-HEADER = "# Targets of chaos: chaos check NAME, chaos sweep NAME. See README.md of chaos for every key.\n"
+HEADER = "# Targets of chaos: chaos check NAME, chaos sweep NAME. docs/targets.md of chaos says what each key means.\n"
 
 
 def do_init(options: Namespace) -> Status:
@@ -26,7 +26,8 @@ def do_init(options: Namespace) -> Status:
     target = target_of(options)
     _must_be_new(name, target)
     asked = options_of(options, target)
-    target = replace(target, backends=asked.backends or target.backends, workers=asked.workers or target.workers)
+    target = replace(target, backends=asked.backends or target.backends, workers=asked.workers or target.workers,
+                     deadline_s=options.deadline)
     variant = _tried(options, target)
     if not healthy(variant):
         return say_unhealthy([variant], target)

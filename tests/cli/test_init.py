@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,14 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_init_writes_an_entry_tries_it_and_never_writes_over_one(project: Path, chaos: Chaos) -> None:
-    answer = chaos("init", "./run.sh", "--ready", "log: ready to serve")
+    answer = chaos("init", "./run.sh", "--ready", "log: ready to serve", "--deadline", "30", "--site", "shop.db:Pool.get")
     assert answer.status == 0
     assert "run/-/w1/none: nothing is broken" in answer.out
     text = (project / "chaos.toml").read_text()
-    assert 'command = "./run.sh"' in text
+    assert "docs/targets.md" in text
+    assert tomllib.loads(text)["targets"]["run"] == {
+        "command": "./run.sh", "args": [], "ready": ["log: ready to serve"], "deadline_s": 30.0,
+        "extra_sites": ["shop.db:Pool.get"]}
     answer = chaos("init", "./run.sh")
     assert answer.status == 64
     assert "is an entry already" in answer.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from observations import an_observation
 
 from chaos.draft import as_entry, entry_text, name_of, readiness_of
-from chaos.entry import fields_of, problems_of
+from chaos.entry import KEYS, fields_of, problems_of
 from chaos.model import Expectation, Observation
 from chaos.readiness import wanted
 from chaos.target import Target
@@ -59,6 +60,21 @@ def test_an_entry_reads_back_as_the_launcher_that_was_tried() -> None:
     target = Target("we ird", "shop:main", ('a "b"', "\\d\t"), backends=("threading",), workers=(2,), python="/opt/py")
     entry = as_entry("we ird", target, PLAIN)
     assert _read(entry, PLAIN) == entry
+
+
+def test_all_that_was_typed_is_in_the_entry_and_not_among_its_examples() -> None:
+    target = Target("x", "shop:main", ("\N{ROCKET}\x7f\n",), backends=("eventlet",), workers=(3,), python="/opt/py",
+                    deadline_s=30.0, extra_sites=("shop:main", "shop.db:open"), ready=("notify",))
+    assert _read(as_entry("x", target, PLAIN), PLAIN) == as_entry("x", target, PLAIN)
+
+
+def test_what_was_not_typed_is_there_as_a_comment_that_works_once_it_is_none() -> None:
+    text = entry_text(as_entry("x", Target("x", "./x"), PLAIN), PLAIN)
+    assert [key for key in KEYS if not re.search(rf"^(# )?{key}[ .]", text, re.MULTILINE)] == []
+    said = re.sub(r"^# (?=[a-z_.]+ = )", "", text.replace('# ready = ["…"]\n', ""), flags=re.MULTILINE)
+    (entry,) = tomllib.loads(said)["targets"].values()
+    assert problems_of(entry) == []
+    assert set(KEYS) - set(entry) == {"ready"}
 
 
 def test_where_nothing_was_seen_the_entry_says_what_can_be_named() -> None:
