@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import translate
+from fnmatch import fnmatchcase, translate
 from typing import Any, Protocol
 
 from chaos.errors import UsageError
@@ -100,6 +100,7 @@ class State(enum.StrEnum):
     GONE = "fails no longer"
     EXPIRED = "has expired"
     NOT_RUN = "was not run"
+    NO_CASE = "names no case"
     OPEN = "could not be told"
 
 
@@ -119,9 +120,40 @@ class Settled:
 
 def settled(known: Known, lines: Iterable[Ran], *, whole: bool) -> tuple[Settled, ...]:
     """What this run says about each line. ``whole``: every case of the plan ran, so that a glob of which nothing fails is
-    known to excuse nothing; of a part nobody knows that, and only a line that names one case is decided."""
+    known to excuse nothing, and a line of which no case ran to name none; of a part nobody knows that, and only a line that
+    names one case is decided."""
     by_id = {line.case_id: line for line in lines} if known.entries else {}
-    return tuple(_settled(known, entry, _named(entry, by_id), whole) for entry in known.entries)
+    starts = {tuple(case_id.split("/")[:_OF_A_START]) for case_id in by_id} if whole else set()
+    return tuple(_settled(known, entry, ran, whole) if (ran := _named(entry, by_id)) else _without_cases(known, entry, starts)
+                 for entry in known.entries)
+
+
+_OF_A_START = 3
+"""Parts of an id that say how a target is started: its name, the backend, the workers and the transport."""
+
+
+def _is_about(entry: Entry, starts: Iterable[tuple[str, ...]], parts: int) -> bool:
+    """Whether the first ``parts`` of what it names fit one of the ``starts``; a glob that leaves them out fits any."""
+    wanted = entry.case.split("/")
+    if len(wanted) <= _OF_A_START:
+        return any(starts)
+    return any(all(map(fnmatchcase, start[:parts], wanted[:parts])) for start in starts)
+
+
+def _without_cases(known: Known, entry: Entry, starts: Iterable[tuple[str, ...]]) -> Settled:
+    """Of a line of which no case ran: it has expired all the same where the whole of its target was swept, and names nothing
+    where what it names was started and has no such case."""
+    if known.has_expired(entry) and _is_about(entry, starts, 1):
+        return _expired(known, entry, ())
+    if _is_about(entry, starts, _OF_A_START):
+        return Settled(entry, State.NO_CASE, (), f"{known.path}: {entry.case}: names no case of this sweep; where no other "
+                       "--profile has it, remove the line")
+    return Settled(entry, State.NOT_RUN, (), f"{known.path}: {entry.case}: none of its cases was run")
+
+
+def _expired(known: Known, entry: Entry, cases: tuple[str, ...]) -> Settled:
+    return Settled(entry, State.EXPIRED, cases, f"{known.path}: {entry.case}: expired on {entry.expires}, today is "
+                   f"{known.today}; repair it and remove the line, or give it another date with a reason")
 
 
 def _named(entry: Entry, by_id: Mapping[str, Ran]) -> tuple[Ran, ...]:
@@ -133,11 +165,8 @@ def _named(entry: Entry, by_id: Mapping[str, Ran]) -> tuple[Ran, ...]:
 def _settled(known: Known, entry: Entry, ran: tuple[Ran, ...], whole: bool) -> Settled:
     cases = tuple(one.case_id for one in ran)
     where = f"{known.path}: {entry.case}"
-    if not ran:
-        return Settled(entry, State.NOT_RUN, cases, f"{where}: none of its cases was run")
     if known.has_expired(entry):
-        return Settled(entry, State.EXPIRED, cases, f"{where}: expired on {entry.expires}, today is {known.today}; repair "
-                       f"it and remove the line, or give it another date with a reason")
+        return _expired(known, entry, cases)
     if any(map(entry.says, ran)):
         return Settled(entry, State.HOLDS, cases, entry.told)
     if all(one.grade in (Grade.PASS, Grade.FAIL) for one in ran) and (whole or not entry.is_glob):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from chaos.calls import Rank, is_call, rank
-from chaos.known import Settled
+from chaos.known import Settled, State
 from chaos.model import Grade
 from chaos.report.document import reproduce_line
 from chaos.report.explain import story
@@ -199,6 +199,7 @@ def qualified(results: Results) -> Iterator[str]:
         yield "a start without any fault is not healthy, so nothing was injected"
     if excused := sum(line.known is not None for line in results.cases):
         yield f"{excused} of the failures {'is' if excused == 1 else 'are'} known and not counted against the job"
+    yield from (line.told for line in results.settled if line.state is State.NO_CASE)
     found, fired = sites_found(results.variants), sites_fired(results.cases)
     planned = planned_sites(results)
     if told := coverage(found, planned, fired) if results.cases else "":

@@ -23,6 +23,7 @@ import chaos
 from chaos.calls import is_call
 from chaos.caseid import format_case
 from chaos.catalog import BY_NAME
+from chaos.known import State
 from chaos.model import Case, Grade, Judged, Observation, Outcome
 from chaos.pairs import is_by_part, pairs_of, serving_in
 from chaos.report.backends import TOLD, Difference, Halves, backends_against_each_other, counted, moved
@@ -195,7 +196,7 @@ def html_parts(results: Results, evidence: Evidence, suffix: str = "", past: Seq
         findings=[page.listed(finding) for finding in found[:MOST_FINDINGS]],
         unreached=[page.listed(finding) for finding in unreached[:MOST_FINDINGS]],
         known=[page.listed(finding) for finding in known[:MOST_FINDINGS]],
-        overdue=[one_line(line.told) for line in results.settled if line.fails_the_job],
+        overdue=[one_line(line.told) for line in results.settled if line.fails_the_job or line.state is State.NO_CASE],
         moves=page.moves(halves := backends_against_each_other(results.cases)),
         moved=moved(halves),
         backends_counted=counted(halves),

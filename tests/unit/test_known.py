@@ -75,7 +75,13 @@ def test_a_failure_is_not_excused_by_a_line_about_something_else_or_of_yesterday
     (a_line(HANGS, outcome="livelock"), State.GONE),
     (a_line(HANGS, YESTERDAY), State.EXPIRED),
     (a_line(PASSES, YESTERDAY), State.EXPIRED),
-    (a_line("scheduler/threading/w1/service.start=stall", YESTERDAY), State.NOT_RUN),
+    (a_line("scheduler/threading/w1/service.start=stall", YESTERDAY), State.EXPIRED),
+    (a_line("naive/eventlet/w1/service.start=stall", YESTERDAY), State.NOT_RUN),
+    (a_line("*/no.such=stall", YESTERDAY), State.EXPIRED),
+    (a_line("scheduler/eventlet/w1/service.stop=stall"), State.NO_CASE),
+    (a_line("scheduler/*/w1/no.such*"), State.NO_CASE),
+    (a_line("*no.such*"), State.NO_CASE),
+    (a_line("scheduler/eventlet/w1-rabbit/amqp.connect=refuse"), State.NOT_RUN),
     (a_line("scheduler/threading/w1/service.start=stall"), State.NOT_RUN),
     (a_line(UNREACHED), State.OPEN),
     (a_line("*service.[ci]*"), State.OPEN),
@@ -88,6 +94,24 @@ def test_a_line_fails_the_job_when_it_excuses_nothing_any_more_or_has_expired(en
 def test_of_a_part_of_the_plan_only_a_line_that_names_one_case_is_decided() -> None:
     assert became(a_line("*service.create*"), whole=False) is State.OPEN
     assert became(a_line(PASSES), whole=False) is State.GONE
+    for expires in (TOMORROW, YESTERDAY):
+        assert became(a_line("scheduler/eventlet/w1/service.stop=stall", expires), whole=False) is State.NOT_RUN
+
+
+def test_a_line_that_names_no_case_is_told_in_the_terminal_and_on_the_page_and_fails_nothing(tmp_path: Path) -> None:
+    stale = a_line("scheduler/eventlet/w1/service.stop=stall")
+    told = Gathering(known(a_line(HANGS), stale))
+    with Files(tmp_path, told=told) as files:
+        for event in a_night([HANGS]):
+            told.feed(event)
+            files.feed(event)
+    found = told.results()
+    assert found is not None
+    sentence = f"known.toml: {stale.case}: names no case of this sweep"
+    assert sentence in "\n".join(line.plain for line in closing(found, width=200))
+    for name in ("report.html", "summary.md", "report.json"):
+        assert sentence in (tmp_path / name).read_text(encoding="utf-8").replace("\\", "")
+    assert not [line for line in found.settled if line.fails_the_job]
 
 
 # --- the file --------------------------------------------------------------------------------------------------------
