@@ -440,7 +440,7 @@ def _given(request: Request) -> Iterator[str]:
 
 
 SLOTS_OF_A_RUN = {"{config}": 'work + "/config"', "{folder}": "tempfile.mkdtemp(dir=work)",
-                  "{port}": 'str(socket.create_server(("", 0)).getsockname()[1])'}
+                  "{port}": 'str(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'}
 """What each run fills in, and how the script makes it. The port is free: its socket is gone with the expression."""
 
 
