@@ -176,6 +176,10 @@ class Milestone:
     pid: int
 
 
+BACK = "broker back"
+"""A milestone of no process of the target's: the node that was stopped, killed or paused is well again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One datagram on the notify socket, such as ``READY=1``."""

@@ -10,6 +10,23 @@ def probe(servers):
         _in_background(_call, server)
 
 
+def tell_takers(server):
+    """From now on say of each call that this process takes what is asked for, before anything is done about it: of several
+    workers on one queue nobody else can say which one an answer comes from."""
+    dispatcher = getattr(server, "dispatcher", None)
+    dispatch = getattr(dispatcher, "dispatch", None)
+    if dispatch is None or "dispatch" in vars(dispatcher):
+        return
+
+    def chaos_taken(incoming):
+        message = getattr(incoming, "message", None)    # of notifications it is a list of such
+        if isinstance(message, dict):
+            agent.record("took", str(message.get("method")))
+        return dispatch(incoming)
+
+    dispatcher.dispatch = chaos_taken
+
+
 def _in_background(function, *args):
     """A greenthread where the hub runs, else a native thread that ``threading`` does not know and cannot refuse."""
     patcher = sys.modules.get("eventlet.patcher")

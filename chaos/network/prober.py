@@ -25,6 +25,9 @@ RABBIT = "oslo_messaging_rabbit"
 SPARE_S = 0.2
 """oslo.messaging's own time-out comes first where it can: its reason is better than ours."""
 PR_SET_PDEATHSIG = 1
+REFUSALS = ("NoSuchMethod", "UnsupportedVersion")
+"""What a server's dispatcher answers of itself to a call that it has no endpoint for. It serves: of others than the sample
+nobody knows a method. An error of a method's own is none of these: a service that only ever answers so does no work."""
 
 
 class Prober:
@@ -50,7 +53,7 @@ class Prober:
     async def handle(self, request: Message) -> Message:
         """``call``: ``url``, ``topic``, ``exchange`` ("": the usual), ``method``, ``args``, ``server`` ("": any),
         ``until_s``, ``authority`` (a PEM file for TLS). Answers ``{"answer": …, "because": "", "took_s": …}``; without an
-        answer, why."""
+        answer, why, and as ``refused`` whether that is an answer too: see REFUSALS."""
         if request["do"] != "call":
             raise UsageError(f"the prober does call, not {request['do']!r}")
         began = time.monotonic()
@@ -80,7 +83,8 @@ class Prober:
             try:
                 found: Message = {"answer": self._call(request), "because": ""}
             except Exception as error:
-                found = {"answer": None, "because": " ".join(f"{type(error).__name__}: {error}".split())}
+                found = {"answer": None, "because": " ".join(f"{type(error).__name__}: {error}".split()),
+                         "refused": getattr(error, "exc_type", "") in REFUSALS}
             with open(writer, "w", encoding="utf-8") as pipe:
                 json.dump(found, pipe)
             sys.stderr.flush()

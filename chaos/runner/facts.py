@@ -28,6 +28,7 @@ MOST_PROCESSES = 400
 MOST_FIRINGS = 200
 """A persistent fault in a loop that polls fires for ever; what it did is known long before."""
 MOST_NOTICES = 1000
+MOST_TAKEN = 1000
 CPU_WINDOW_S = 1.2
 IDLE_S = 0.15
 """A tree that has used next to no processor for so long waits for something: another case may run meanwhile."""
@@ -70,6 +71,8 @@ class Facts:
         self.calls: dict[str, str] = {}
         self.addresses: dict[int, tuple[str, str]] = {}
         """Topic and exchange at which an RPC server of a process listens."""
+        self.taken: deque[tuple[float, int, str]] = deque(maxlen=MOST_TAKEN)
+        """Calls that came in on a real transport: when, in which process, and the method."""
         self.alive: tuple[tree.Seen, ...] = ()
         self.cpu: deque[Cpu] = deque()
         self.last_change_s = 0.0
@@ -102,7 +105,9 @@ class Facts:
                 self.calls.setdefault(fields[0], fields[1])
             case "means":
                 self.means.append(fields[0])
-            case "serves":
+            case "took":
+                self.taken.append((at_s, said.pid, fields[0]))
+            case "serves" if fields[0]:     # one of notifications has no topic, and takes no call
                 self.addresses[said.pid] = fields[0], fields[1]
             case "mile":
                 self.milestones.append(Milestone(at_s, fields[0], said.role, said.pid))
@@ -266,6 +271,10 @@ class Facts:
     def unanswered(self) -> set[int]:
         """Processes whose RPC server listens and whose service has started, but that have not answered a call yet."""
         return self.pids_at("listening") & self.pids_at("service started") - self.pids_at("answered")
+
+    def takers(self, method: str, since_s: float) -> set[int]:
+        """The processes that have taken a call of ``method`` since then."""
+        return {pid for at_s, pid, what in self.taken if what == method and at_s >= since_s}
 
     @property
     def same_deaths(self) -> int:

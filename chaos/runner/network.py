@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from chaos.catalog import BY_NAME, By
-from chaos.model import Fault
+from chaos.model import BACK, Fault
 from chaos.network.client import ARGS, METHOD, TOPIC
 from chaos.network.companion import Line, Message
 from chaos.network.wire import Wire
@@ -122,7 +122,7 @@ class Attached:
         self.waits_until_s: float | None = None
         self.timers: list[tuple[float, int]] = []
         self.call: int | None = None
-        self.call_again_s = 0.0
+        self.called_s = self.call_again_s = 0.0
         self.call_within_s = CALL_WITHIN_S
         self.seen_events = 0
         self.seen_hits = 0
@@ -368,6 +368,8 @@ class Attached:
         if answer is None:
             return False
         self.asked = None
+        if step.what in ("restart", *LIFTED.values()):
+            self.facts.pass_milestone(BACK, 0, answer["began_s"] + answer["took_s"] - self.facts.began)
         if step.index >= 0:
             self._fire(step.index, answer["began_s"], 1)
             if step.what in ENDS_NODE.values():
@@ -390,25 +392,31 @@ class Attached:
         return not self.script
 
     def probe(self, now_s: float) -> None:
-        """Call it from outside, at the address that it said, again and again until somebody answers. That it has no such
-        method is an answer too, and all that others than the sample can say."""
+        """Call it from outside, at the address that it said, again and again until each process has answered. That it has no
+        such method is an answer too, and all that others than the sample can say."""
         if self.call is None and self.facts.unanswered() and now_s >= self.call_again_s and not self.script:
-            topic, exchange = self.facts.addresses.get(min(self.facts.unanswered()), (TOPIC, ""))
-            self.call = self.caller.begin("call", url=self.direct_url, topic=topic or TOPIC, exchange=exchange,
+            asked = min(self.facts.unanswered() & self.facts.addresses.keys(), default=0)
+            topic, exchange = self.facts.addresses.get(asked, (TOPIC, ""))
+            self.called_s = now_s
+            self.call = self.caller.begin("call", url=self.direct_url, topic=topic, exchange=exchange,
                                           method=METHOD, args=dict(ARGS),
                                           server="", authority="", until_s=self.call_within_s)
 
     def _note_answer(self, now_s: float) -> None:
-        """An answer counts for all that listen by then. It is noted as it comes, before anybody asks whether the target
-        serves: nothing else may happen for the length of an idle look."""
+        """It is noted as it comes, before anybody asks whether the target serves: nothing else may happen for the length of
+        an idle look. Whoever has not answered yet is asked next, with the time that it took so far: RabbitMQ goes round."""
         found = self.caller.answer(self.call) if self.call is not None else None
         if found is None:
             return
         self.call, self.call_again_s = None, now_s + CALL_AGAIN_S
-        self.call_within_s = min(MOST_CALL_WITHIN_S, 2 * self.call_within_s) if found["because"] else CALL_WITHIN_S
-        if not found["because"] or found["because"].startswith("RemoteError"):
-            for pid in self.facts.unanswered():
-                self.facts.pass_milestone(ANSWERED, pid, now_s)
+        if found["because"] and not found.get("refused"):
+            self.call_within_s = min(MOST_CALL_WITHIN_S, 2 * self.call_within_s)
+            return
+        for pid in answering(self.facts, self.called_s):
+            self.facts.pass_milestone(ANSWERED, pid, now_s)
+            self.call_again_s = now_s
+        if not self.facts.unanswered():
+            self.call_within_s = CALL_WITHIN_S
 
     def last_words(self) -> None:
         """What fires while the target's connections close; for as long as a fault has not fired, and not for long."""
@@ -417,6 +425,15 @@ class Attached:
                 break
             self.wire.line.hear(within_s=TELLS_WITHIN_S / 8)
             self._note_events()
+
+
+def answering(facts: Facts, called_s: float) -> set[int]:
+    """Who has answered the call that was sent at ``called_s``, of those that had not answered before. Nobody where two have
+    taken one meanwhile: one of them was late, and the next call shows which. Whoever has no RPC server can take none, and
+    is taken at its brothers' word."""
+    takers = facts.takers(METHOD, called_s)
+    told = takers if len(takers) == 1 else set()
+    return {pid for pid in facts.unanswered() if pid in told or pid not in facts.addresses}
 
 
 def _hear(line: Line) -> None:

@@ -9,7 +9,7 @@ from observations import LAUNCHER, a_firing, a_hang, an_early_end, an_observatio
 
 from chaos.caseid import parse_fault
 from chaos.judge import judge
-from chaos.model import Case, Exited, Grade, Observation, Outcome, Phase
+from chaos.model import BACK, Case, Exited, Grade, Milestone, Observation, Outcome, Phase
 from chaos.promises import recovers
 
 GIVES_UP = "2026-01-01 00:00:00.000 7 CRITICAL sample [-] no broker at 127.0.0.1:1: connection refused, timed out\n"
@@ -54,6 +54,14 @@ def test_a_restart_that_meets_the_connections_of_several_workers_anywhere_may_en
     for text, breaks in (("broker.declare#1=restart", False), ("broker.created#1=restart", True)):
         case = a_case(text, workers=2)
         assert (recovers(case, gave_up(case)) is not None) is breaks
+
+
+def test_a_node_that_takes_long_to_restart_is_not_back_in_a_moment() -> None:
+    """On a busy machine it may. Who ends before it is back ends of it all the same, unless that is after a while."""
+    case = a_case("broker.created#1=restart")
+    for back_s, elapsed_s, breaks in ((2.0, 9.0, True), (None, 1.4, True), (6.0, 9.0, False), (None, 6.0, False)):
+        milestones = () if back_s is None else (Milestone(back_s, BACK, "", 0),)
+        assert (recovers(case, gave_up(case, milestones=milestones, elapsed_s=elapsed_s)) is not None) is breaks
 
 
 def test_a_second_fault_that_takes_the_broker_away_is_a_reason_to_end() -> None:
