@@ -86,7 +86,8 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
                         help="rabbit: a private RabbitMQ for as long as chaos runs; URL: a broker of yours, which is not "
                              "broken itself; fake (default): the target's own transport")
     parser.add_argument("--require-rabbit", action="store_true",
-                        help="exit 69 where RabbitMQ is missing, instead of listing what was not run")
+                        help="exit 69 where cases that need RabbitMQ cannot be run or were not asked for, instead of listing "
+                             "what was not run")
     parser.add_argument("--grace", type=_number_above_zero("a time in seconds"), metavar="S", default=8.0,
                         help="seconds that a stop may take (default: 8)")
 

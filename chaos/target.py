@@ -117,9 +117,14 @@ class Target:
     def _filled(self, word: str, case: Case) -> str:
         return _filled(word if case.transport else word.replace(TRANSPORT_URL, self.transport_url), case)
 
+    @property
+    def takes_transport(self) -> bool:
+        """Whether it can be told where its broker is."""
+        return _mentions(TRANSPORT_URL, self) or TRANSPORT_URL in self.config
+
     def must_take_transport(self, transport: str) -> None:
         """Raises UsageError for a target that cannot be told where its broker is."""
-        if not _mentions(TRANSPORT_URL, self) and TRANSPORT_URL not in self.config:
+        if not self.takes_transport:
             raise UsageError(f"{self.command} cannot be started on {transport}: nothing tells it where its broker is; "
                              f"{TRANSPORT_URL} in its arguments after --, or in the args, env or config of an entry in "
                              "chaos.toml (with transport_url = \"fake://\" for its default) would be right")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.caseid import format_case
+from chaos.catalog import BY_NAME, By
 from chaos.errors import MissingPart, UsageError
 from chaos.model import Case
 from chaos.plan import Profile
@@ -56,6 +57,9 @@ def options_of(options: Namespace, target: Target) -> Options:
     transport = kind_of(options.transport)
     if transport is not None:
         target.must_take_transport(options.transport if is_private(options.transport) else "a broker")
+    elif options.transport is None and getattr(options, "require_rabbit", False) and target.takes_transport:
+        raise MissingPart("--require-rabbit: the cases that need a broker are not run without one; --transport rabbit would "
+                          "be right")
     return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
                    _jobs(options), getattr(options, "seed", 0), timing_of(options),
                    getattr(options, "cold", False), getattr(options, "shard", (1, 1)), transport,
@@ -81,10 +85,30 @@ def is_missing(options: Namespace, cases: Iterable[Case]) -> bool:
     except MissingPart as missing:
         if options.require_rabbit:
             raise
-        listed = [format_case(case) for case in cases]
-        print("\n".join([f"not run: {missing}", *listed, f"{len(listed)} cases were not run."]))
+        say_not_run(str(missing), cases)
         return True
     return False
+
+
+def say_not_run(why: str, cases: Iterable[Case]) -> None:
+    """Each by name; nothing where there is none."""
+    listed = [format_case(case) for case in cases]
+    if listed:
+        print("\n".join([f"not run: {why}", *listed, f"{len(listed)} cases were not run."]))
+
+
+NOT_OURS = "these break the broker, and only a private one may be broken; --transport rabbit would be right"
+
+
+def not_ours(options: Namespace, cases: Iterable[Case]) -> list[Case]:
+    """Those of ``cases`` that would break a broker of the user's. Raises MissingPart for them with --require-rabbit."""
+    if kind_of(options.transport) is None or is_private(options.transport):
+        return []
+    found = [case for case in cases if any(fault.site in BY_NAME and BY_NAME[fault.site].by is By.NODE
+                                           for fault in case.faults)]
+    if found and options.require_rabbit:
+        raise MissingPart(f"--require-rabbit: {len(found)} cases, such as {format_case(found[0])}, are not run: {NOT_OURS}")
+    return found
 
 
 def writable(out: Path, option: str = "--out") -> Path:

@@ -74,7 +74,7 @@ def _part(name: str, options: Namespace, target: Target, seed: int) -> Part:
     kind = name if name in (FAKE, RABBIT) else "broker"     # a URL is no name of a folder, nor to be shown
     history = options.history or options.out / "history"
     sweep = Namespace(**{**vars(options), "command": "sweep", "transport": name, "seed": seed, "out": options.out / kind,
-                         "history": history / kind})
+                         "history": history / kind, "require_rabbit": options.require_rabbit and name != FAKE})
     return Part(kind, sweep, " ".join(_words(sweep, target)))
 
 

@@ -11,7 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.catalog import SYSCALL
-from chaos.commands.asked import case_and_target, is_missing, options_of, pool_on, target_of, timing_of, writable
+from chaos.commands.asked import (
+    NOT_OURS,
+    case_and_target,
+    is_missing,
+    not_ours,
+    options_of,
+    pool_on,
+    say_not_run,
+    target_of,
+    timing_of,
+    writable,
+)
 from chaos.commands.excusing import excused, known_of, say_known, status_with
 from chaos.commands.exporting import do_export
 from chaos.commands.holding import hold, looked_into, say_nothing_to_hold
@@ -142,6 +153,8 @@ def cases_run(options: Namespace, prepare: Callable[[], object] = bool, *,
         if is_missing(options, cases):
             yield [], Status.INCONCLUSIVE, Pool()
             return
+    left_out = not_ours(options, cases)
+    cases = [case for case in cases if case not in left_out]
     if any(fault.site.startswith(SYSCALL) for case in cases for fault in case.faults) and not tracer():
         raise MissingPart("strace is not on PATH, and a fault at a call of the kernel needs it")
     prepare()
@@ -160,4 +173,6 @@ def cases_run(options: Namespace, prepare: Callable[[], object] = bool, *,
             with adapted(pool, request_for(target, case, timing, variant.baseline.seen.expected)) as request:
                 seen = pool.run_one(request)
             done.append((Judged(case, seen, judge(case, seen)), target))
-        yield done, status_of(judged.verdict.grade for judged, _ in done), pool
+        say_not_run(NOT_OURS, left_out)
+        grades = [*(judged.verdict.grade for judged, _ in done), *(Grade.UNKNOWN for _ in left_out)]
+        yield done, status_of(grades), pool

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from chaos.caseid import format_case
-from chaos.commands.asked import is_missing, options_of, target_of, writable
+from chaos.commands.asked import NOT_OURS, is_missing, not_ours, options_of, say_not_run, target_of, writable
 from chaos.commands.clustered import is_clustered, runs_on
 from chaos.commands.excusing import known_of, status_of_results
 from chaos.commands.nights import Keeping, check_history
@@ -81,6 +81,7 @@ def do_sweep(options: Namespace) -> Status:
     asked = options_of(options, target)
     if not is_clustered(options) and is_missing(options, _on_real(target, asked)):
         return Status.INCONCLUSIVE
+    left_out = not_ours(options, _on_real(target, asked))
     out = writable(options.out)
     check_history(options.history)
     night = Keeping(options.history)
@@ -105,6 +106,7 @@ def do_sweep(options: Namespace) -> Status:
     if not all(map(healthy, told.variants)):
         return Status.UNAVAILABLE       # the terminal has told it, as it tells all that a sweep says
     _say_untraced(asked, told.variants)
+    say_not_run(NOT_OURS, left_out)
     night.keep(told.results())
     return status_of_results(told.results())
 
@@ -113,10 +115,8 @@ def _say_untraced(asked: Options, baselines: Sequence[Variant]) -> None:
     """What was not run for want of strace, by name."""
     if tracer():
         return
-    cases = [format_case(case) for one in baselines if not one.baseline.seen.expected.speaks
-             for case in untraced(one.baseline.case) if wanted(format_case(case), asked.only)]
-    if cases:
-        print("\n".join(["not run: strace is not on PATH", *cases, f"{len(cases)} cases were not run."]))
+    say_not_run("strace is not on PATH", (case for one in baselines if not one.baseline.seen.expected.speaks
+                                          for case in untraced(one.baseline.case) if wanted(format_case(case), asked.only)))
 
 
 def _is_only_a_part(asked: Options, baselines: Sequence[Variant]) -> bool:

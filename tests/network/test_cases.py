@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +97,40 @@ def test_cases_that_need_a_broker_are_listed_where_there_is_none() -> None:
     required = subprocess.run([*asked, "--require-rabbit"], env=without, capture_output=True, text=True, check=False)
     assert required.returncode == 69
     assert NOWHERE in required.stderr
+
+
+def test_a_broker_of_ones_own_is_used_and_never_broken_nor_its_password_told(broker: Broker, tmp_path: Path) -> None:
+    """What would break it is listed by name; --require-rabbit makes that 69 before anything is run."""
+    with broker.vhost("ones-own") as url:
+        asked = [*CHAOS, "run", "scheduler/threading/w1-rabbit/amqp.tune#1=reset_peer",
+                 "scheduler/threading/w1-rabbit/broker.declare=crash", "--transport", url, "--out", str(tmp_path / "out")]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "PASS recovered" in done.stdout
+        assert "not run: these break the broker, and only a private one may be broken" in done.stdout
+        assert "scheduler/threading/w1-rabbit/broker.declare=crash\n1 cases were not run." in done.stdout
+        required = subprocess.run([*asked, "--require-rabbit"], capture_output=True, text=True, check=False)
+        assert required.returncode == 69 and "broker.declare=crash" in required.stderr
+    told = [done.stdout, done.stderr, required.stderr, *(path.read_text() for path in (tmp_path / "out").iterdir())]
+    assert len(told) > 3 and not any(broker.password in text for text in told)
+    assert broker.line.ask("state")["state"] == "running"
+    assert broker.count()["vhosts"] == 1, "nor is one made for the cases"
+
+
+def test_a_sweep_on_a_broker_of_ones_own_lists_what_would_break_it(broker: Broker, tmp_path: Path) -> None:
+    with broker.vhost("ones-own") as url:
+        asked = [*CHAOS, "sweep", "--transport", url, "--backend", "threading", "--workers", "1", "--out", str(tmp_path),
+                 "--only", "*/amqp.tune#1=*", "--only", "*/broker.declare=crash"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("scheduler/threading/w1-rabbit/broker.declare=crash\n1 cases were not run.")
+
+
+def test_cases_on_a_broker_that_nobody_asked_for_are_missed_only_where_they_are_required(tmp_path: Path) -> None:
+    required = subprocess.run([*CHAOS, "sweep", "--require-rabbit", "--out", str(tmp_path)], capture_output=True, text=True,
+                              check=False)
+    assert required.returncode == 69
+    assert "--transport rabbit would be right" in required.stderr
 
 
 def test_a_target_that_cannot_be_told_where_its_broker_is_is_a_usage_error() -> None:
