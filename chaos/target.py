@@ -171,6 +171,24 @@ def _console_script(command: str, python: str) -> str | None:
 
 def entries() -> dict[str, Target]:
     """Every target that has a name: the shipped ones, then those of the project in the current folder."""
+    return _right(_every_entry())
+
+
+def _entries_for(typed: str) -> dict[str, Target]:
+    """The entries among which ``typed`` is looked for. A wrong one is in nobody's way who asks for another by its name."""
+    every = _every_entry()
+    if isinstance(every.get(typed), Target):
+        every = {name: entry for name, entry in every.items() if isinstance(entry, Target)}
+    return _right(every)
+
+
+def _right(every: dict[str, Target | str]) -> dict[str, Target]:
+    if wrong := [entry for entry in every.values() if isinstance(entry, str)]:
+        raise UsageError("\n".join(wrong))
+    return {name: entry for name, entry in every.items() if isinstance(entry, Target)}
+
+
+def _every_entry() -> dict[str, Target | str]:
     found = _entries_of(SHIPPED)
     for name in NAMES:
         if os.path.isfile(name):
@@ -178,7 +196,8 @@ def entries() -> dict[str, Target]:
     return found
 
 
-def _entries_of(path: Path) -> dict[str, Target]:
+def _entries_of(path: Path) -> dict[str, Target | str]:
+    """By name; of an entry that is wrong, all that is wrong with it."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:     # TOML or its UTF-8
@@ -204,9 +223,9 @@ def _table_of_chaos(path: Path, data: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
-def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target:
+def _entry(path: Path, name: str, entry: dict[str, Any]) -> Target | str:
     if problems := problems_of(entry):
-        raise UsageError(f"{path}: target {name!r}: " + "; ".join(problems))
+        return f"{path}: target {name!r}: " + "; ".join(problems)
     return Target(name=name, **fields_of(entry))
 
 
@@ -219,7 +238,7 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
 
     ``ready`` is said instead of what its entry says, ``sites`` besides.
     """
-    known = entries()
+    known = _entries_for(typed)
     if not typed.strip():
         raise UsageError(f"target {typed!r}: nothing is named; one of {', '.join(sorted(known))}, a "
                          "package.module:callable, a console script or a path would be right")
@@ -247,7 +266,7 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
 
 def must_be_known(typed: str, python: str | None = None) -> None:
     """Raises UnknownTarget for a word that nothing is called by. Asks no Python: what is no bare word may turn out wrong."""
-    known = entries()
+    known = _entries_for(typed)
     if typed not in known:
         _must_be_called_so(Target(typed, typed, python=python or sys.executable), known)
 

@@ -103,6 +103,23 @@ env = 3
         assert part in str(error.value)
 
 
+def test_a_wrong_entry_is_in_the_way_of_nobody_who_asks_for_another_by_name(project: Path) -> None:
+    (project / "chaos.toml").write_text("""
+[targets.shop]
+comand = "x"
+[targets.till]
+command = "chaos.cli:main"
+[targets.bar]
+""")
+    assert resolve("scheduler").command == "chaos.sample.launcher:main"
+    assert resolve("till").command == "chaos.cli:main"
+    for typed in ("shop", "shpo", "chaos.cli:main"):        # it, or what it might be, or who may have its command
+        with pytest.raises(UsageError) as error:
+            resolve(typed)
+        assert "target 'shop': unknown key 'comand'; did you mean command?" in str(error.value)
+        assert "target 'bar': 'command' is missing" in str(error.value)
+
+
 @pytest.mark.parametrize(("words", "says"), [
     ({"ready": ("tcp: x",)}, "--ready 'tcp: x': 'x' is not HOST:PORT"),
     ({"sites": ("shop",)}, "'shop' is no site; package.module:Qualified.name would be right")])
