@@ -268,3 +268,33 @@ def test_a_small_disk_is_the_kernels_own_or_no_file_may_grow(
     means = lab.records("means")[0].fields[0]
     assert (root_sees if means.startswith("a tmpfs") else root_sees.replace("28", "27")) in said
     assert not list((lab.folder / "tmp").iterdir()), "the file system goes with its process"
+
+
+TWO_ADDRESSES = """
+import socket, spot
+listening = [socket.create_server(("127.0.0.1", 0))]
+port = listening[0].getsockname()[1]
+before = [entry[4][0] for entry in socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)]
+spot.tell()
+spot.tell()
+after = [entry[4] for entry in socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)]
+spot.say("%s then %s" % (before, [host for host, _ in after]))
+spot.say("elsewhere %s" % [entry[4][0] for entry in socket.getaddrinfo("127.0.0.9", port, type=socket.SOCK_STREAM)])
+try:
+    socket.socket().connect(after[0])
+except ConnectionRefusedError:
+    spot.say("nobody on the first")
+spot.say("reached %s" % socket.create_connection(("127.0.0.1", port)).getpeername()[0])
+listening.append(socket.create_server(after[0]))
+spot.say("reached %s" % socket.create_connection(("127.0.0.1", port)).getpeername()[0])
+"""
+
+
+@pytest.mark.parametrize("patching", ["", "import eventlet\neventlet.monkey_patch()\n"], ids=["plain", "after-patching"])
+def test_two_addresses_puts_one_on_which_nobody_listens_before_this_machines_own(lab: Lab, patching: str) -> None:
+    """Once, however often the site is reached; who tries all that a name has comes to the second, and meets the first."""
+    lab.arm(a_fault("two_addresses"))
+    lines = lab.run(patching + TWO_ADDRESSES).splitlines()
+    assert lines[-5:] == [
+        "['127.0.0.1'] then ['127.0.0.2', '127.0.0.1']", "elsewhere ['127.0.0.9']", "nobody on the first",
+        "reached 127.0.0.1", "reached 127.0.0.2"]

@@ -57,6 +57,19 @@ def test_what_leaves_a_broker_there_is_survived(
         run.assert_started()
 
 
+def test_the_dead_one_of_two_addresses_is_met_before_the_other(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object]) -> None:
+    """A delay of nothing counts what is tried: in a worker two connections for each name that is resolved, and no other.
+    Not under eventlet, whose sockets connect elsewhere; that its names go the same way is a test of the agent's."""
+    fault("dns.resolve=two_addresses")
+    fault("socket.connect=delay:0.001")
+    run = launcher.start(backend="threading", workers=2, transport="rabbit")
+    run.assert_started()
+    of_workers = [firing.site for firing in run.observation.fired if firing.role.startswith("worker")]
+    resolved = of_workers.count("dns.resolve")
+    assert resolved and of_workers.count("socket.connect") == 2 * resolved
+
+
 @pytest.mark.parametrize(("text", "role"), [("amqp.connect=refuse", "parent"), ("amqp.declare=down", "worker.0")])
 def test_a_refusal_fires_in_the_process_that_meets_it(
         broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str, role: str) -> None:
