@@ -242,7 +242,7 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
     if not typed.strip():
         raise UsageError(f"target {typed!r}: nothing is named; one of {', '.join(sorted(known))}, a "
                          "package.module:callable, a console script or a path would be right")
-    entry = known.get(typed) or next((one for one in known.values() if one.command == typed), None)
+    entry = _called(typed, known)
     target = entry or Target(typed, typed)
     if python is not None:
         target = dataclasses.replace(target, python=_python(python, "--python"))
@@ -267,8 +267,13 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
 def must_be_known(typed: str, python: str | None = None) -> None:
     """Raises UnknownTarget for a word that nothing is called by. Asks no Python: what is no bare word may turn out wrong."""
     known = _entries_for(typed)
-    if typed not in known:
+    if _called(typed, known) is None:
         _must_be_called_so(Target(typed, typed, python=python or sys.executable), known)
+
+
+def _called(typed: str, known: dict[str, Target]) -> Target | None:
+    """The entry of that name, or of that command."""
+    return known.get(typed) or next((one for one in known.values() if one.command == typed), None)
 
 
 def _mentions(word: str, target: Target) -> bool:

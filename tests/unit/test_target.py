@@ -10,7 +10,7 @@ import pytest
 
 from chaos.errors import UnknownTarget, UsageError
 from chaos.model import Case
-from chaos.target import Target, entries, resolve
+from chaos.target import Target, entries, must_be_known, resolve
 
 CASE = Case("x", "eventlet", 3)
 
@@ -75,6 +75,14 @@ def test_the_python_of_an_entry_may_be_said_from_where_chaos_is_typed(project: P
     target = resolve("shop")
     assert target.python == str(project / "venv" / "python")
     assert target.argv(CASE)[0] == (str(project / "venv" / "shop-serve"),)
+
+
+def test_a_word_is_known_without_asking_a_python_by_its_name_its_command_or_where_it_leads(project: Path) -> None:
+    (project / "chaos.toml").write_text('[targets.shop]\ncommand = "shop-serve"\n')
+    for word in ("shop", "shop-serve", "scheduler", "sh", "./gone", "gone.cmd:main"):
+        must_be_known(word)
+    with pytest.raises(UnknownTarget, match=r"'shopp'.*did you mean shop"):
+        must_be_known("shopp")
 
 
 def test_a_file_of_other_things_has_no_targets(project: Path) -> None:
