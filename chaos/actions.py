@@ -208,10 +208,16 @@ def _check_args(fault: Fault) -> None:
         return
     at = COUNTED.get(fault.site, ())
     takes = (*at, *NUMBERED.get(fault.action, ()))
-    if not len(at) <= len(fault.args) <= len(takes):
+    args = fault.args
+    if args[-1:] == (UPSTREAM,):
+        if fault.action not in OF_A_STREAM and fault.site not in OF_A_STREAM:
+            raise ActionError(f"at {fault.site} {fault.action} is of both streams; {UPSTREAM} would be right with "
+                              + ", ".join(OF_A_STREAM))
+        args = args[:-1]
+    if not len(at) <= len(args) <= len(takes):
         raise ActionError(f"at {fault.site} {fault.action} takes {', then '.join(takes) or 'nothing'}, "
                           f"not {':'.join(fault.args)!r}")
-    for what, word in zip(takes, fault.args, strict=False):
+    for what, word in zip(takes, args, strict=False):
         if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", word) or (not float(word) and what != SEED):
             raise ActionError(f"at {fault.site} {fault.action} takes {what}, not {word!r}")
         if what in (FRAMES, SEED) and not word.isdecimal():
@@ -271,6 +277,11 @@ NUMBERED = {"latency": ("seconds", "seconds of jitter", SEED), "bandwidth": ("ki
 """Words of the proxy with numbers, and what each is of."""
 COUNTED = {"amqp.frames": (FRAMES,), "amqp.bytes": ("bytes",), "amqp.seconds": ("seconds",)}
 """Sites whose moment is the first argument."""
+
+UPSTREAM = "upstream"
+"""Behind the numbers of a fault of the wire: it is of what the target sends, and not of what the broker does."""
+OF_A_STREAM = ("latency", "bandwidth", "slow_close", "timeout", "slicer", "limit_data", "amqp.frames", "amqp.bytes")
+"""Words that change what passes one way, and sites whose moment is counted in it."""
 
 LIMITS = ("nofile", "nproc", "as", "fsize", "disk")
 

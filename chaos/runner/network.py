@@ -87,11 +87,13 @@ def script_of(index: int, fault: Fault) -> list[Step]:
     return [*begun, Step("anew")] if fault.site in LATE and fault.hits.last is not None else begun
 
 
-def _moment_of(fault: Fault) -> tuple[str, tuple[str, ...]]:
-    """When a connection meets a fault of the wire, and the arguments of its word."""
+def moment_of(fault: Fault) -> tuple[str, str, tuple[str, ...]]:
+    """When a connection meets a fault of the wire, in which of its streams, and the numbers of its word."""
+    stream = "upstream" if fault.args[-1:] == ("upstream",) else "downstream"
+    numbers = fault.args[:-1] if stream == "upstream" else fault.args
     if fault.site in COUNTED:
-        return f"{COUNTED[fault.site]}:{fault.args[0]}", fault.args[1:]
-    return MOMENTS[fault.site], fault.args
+        return f"{COUNTED[fault.site]}:{numbers[0]}", stream, numbers[1:]
+    return MOMENTS[fault.site], stream, numbers
 
 
 def _words_of(fault: Fault) -> dict[str, Any]:
@@ -214,15 +216,15 @@ class Attached:
 
     def _arm(self, index: int, fault: Fault) -> None:
         if fault.site in MOMENTS or fault.site in COUNTED:
-            moment, numbers = _moment_of(fault)
+            moment, stream, numbers = moment_of(fault)
             if moment == "now" and fault.action in REFUSING:
                 self.refusing.add(index)
                 self.port.arm(str(index), fault.action)
                 return
             args = dict(zip(ARGUMENTS.get(fault.action, ()), map(float, numbers), strict=False))
             self.wire.line.ask(
-                "arm", port=self.port.name, name=str(index), word=fault.action, moment=moment, first=fault.hits.first,
-                last=fault.hits.last, seed=int(args.pop("seed", 0)), args=args,
+                "arm", port=self.port.name, name=str(index), word=fault.action, moment=moment, stream=stream,
+                first=fault.hits.first, last=fault.hits.last, seed=int(args.pop("seed", 0)), args=args,
                 lasts_s=DOWN_FOR_S if fault.action in REFUSING and fault.hits.last is not None else None)
         elif fault.site == "amqp.hosts":
             self.refusing.add(index)

@@ -12,10 +12,12 @@ WITHIN_S = 20.0
 
 
 class Echo:
-    """Echoes in threads of this process. ``accepted``: sockets of the server's side, in order."""
+    """Echoes in threads of this process. ``accepted``: sockets of the server's side, in order. ``ended``: what came by those
+    that have ended."""
 
     def __init__(self) -> None:
         self.accepted: list[socket.socket] = []
+        self.ended: dict[socket.socket, bytes] = {}
         self._arrived = threading.Condition()
         self._threads: list[threading.Thread] = []
 
@@ -41,6 +43,13 @@ class Echo:
             assert self._arrived.wait_for(lambda: len(self.accepted) >= number, WITHIN_S), "nobody connected"
             return self.accepted[number - 1]
 
+    def heard(self, number: int) -> bytes:
+        """All that came by the n-th connection, once it has ended."""
+        side = self.side(number)
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: side in self.ended, WITHIN_S), "the connection did not end"
+            return self.ended[side]
+
     def _start(self, work: object, *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)     # type: ignore[arg-type]
         self._threads.append(thread)
@@ -57,10 +66,15 @@ class Echo:
                 self._start(self._give_back, accepted)
 
     def _give_back(self, accepted: socket.socket) -> None:
+        came = b""
         with contextlib.suppress(OSError):
             while data := accepted.recv(65536):
+                came += data
                 accepted.sendall(data)
             accepted.shutdown(socket.SHUT_WR)
+        with self._arrived:
+            self.ended[accepted] = came
+            self._arrived.notify_all()
 
 
 class Client:

@@ -70,6 +70,16 @@ def test_the_dead_one_of_two_addresses_is_met_before_the_other(
     assert resolved and of_workers.count("socket.connect") == 2 * resolved
 
 
+@pytest.mark.parametrize("text", ["amqp.connect=limit_data:700:upstream", "amqp.bytes=blackhole:300:upstream"])
+def test_what_the_target_sends_is_cut_or_held(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str) -> None:
+    """Of what the broker sends, so few bytes are its greeting alone: see test_proxy for who gets how many."""
+    fault(text)
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    run.assert_clean_exit()
+    assert "waiting for the broker" in run.observation.output
+
+
 @pytest.mark.parametrize(("text", "role"), [("amqp.connect=refuse", "parent"), ("amqp.declare=down", "worker.0")])
 def test_a_refusal_fires_in_the_process_that_meets_it(
         broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str, role: str) -> None:

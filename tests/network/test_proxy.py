@@ -213,12 +213,23 @@ def test_a_toxic_may_begin_after_so_many_seconds_and_end_by_itself(wire: Wire, e
         client.trip()
 
 
-def test_upstream_is_what_the_target_sends(wire: Wire, echo: Echo) -> None:
+@pytest.mark.parametrize(("stream", "arrives"), [("upstream", b"abc"), ("downstream", b"abcdef")])
+def test_upstream_is_what_the_target_sends(wire: Wire, echo: Echo, stream: str, arrives: bytes) -> None:
     with wire.proxy("plain", to=echo.address) as port, Client(port.number) as client:
-        client.trip()
-        port.arm("up", "limit_data", stream="upstream", bytes=3)
+        port.arm("up", "limit_data", stream=stream, bytes=3)
         client.send(b"abcdef")
         assert client.receive(100) in (b"abc", b""), "the echo may come before the end or be lost in it"
+        assert echo.heard(1) == arrives
+
+
+def test_a_moment_of_upstream_bytes_is_one_of_what_the_target_sends(wire: Wire, echo: Echo) -> None:
+    with wire.proxy("plain", to=echo.address) as port, Client(port.number) as client:
+        port.arm("up", "reset_peer", stream="upstream", moment="bytes:3")
+        client.send(b"abcdef")
+        with pytest.raises(ConnectionResetError):
+            client.receive(100)
+            client.receive(100)
+        assert echo.heard(1) in (b"abc", b""), "a reset may overtake what was sent before it"
 
 
 def test_every_firing_is_told_once_a_connection_with_its_time(wire: Wire, echo: Echo) -> None:

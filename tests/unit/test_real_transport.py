@@ -7,16 +7,17 @@ import dataclasses
 import pytest
 from observations import an_observation, judged
 
-from chaos.actions import BY_WORD, ActionError, told
+from chaos.actions import BY_WORD, OF_A_STREAM, UPSTREAM, ActionError, told
 from chaos.arming import plan_text
 from chaos.caseid import format_case, parse_case, parse_fault
 from chaos.catalog import BY_NAME, SITES, By
 from chaos.errors import UsageError
 from chaos.model import Case, Exited, Expectation, Fault, Firing, Grade, Hits, Limits, Outcome, Site, Variant, Verdict
+from chaos.network.words import WORDS, Acts
 from chaos.plan import Profile, plan, transport_cases
 from chaos.prepare import Timing, request_for, warmed
 from chaos.promises import ends
-from chaos.runner.network import Step, script_of
+from chaos.runner.network import Step, moment_of, script_of
 from chaos.target import Target
 from chaos.typed import case_of
 
@@ -87,7 +88,9 @@ def test_the_usual_sites_are_planned_on_a_real_transport_in_a_thorough_profile_o
     "amqp.frames=reset_peer", "amqp.frames=reset_peer:2.5", "amqp.bytes=half_open:0", "amqp.seconds=refuse:1:2",
     "broker.connect=alarm:flood", "broker.started=crash", "broker.connected#2=crash", "amqp.connect#2=refuse",
     "broker.ready=restart", "broker.declare#2=crash", "tls.certificate=denied", "rpc.connect=half_open",
-    "service.start=expired", "amqp.peer=refuse"])
+    "service.start=expired", "amqp.peer=refuse", "amqp.connect=blackhole:upstream", "amqp.seconds=reset_peer:1:upstream",
+    "amqp.connect=limit_data:upstream:700", "amqp.connect=limit_data:700:up", "amqp.bytes=blackhole:upstream",
+    "amqp.peer=denied:upstream", "broker.connect=crash:upstream", "tls.certificate=expired:upstream"])
 def test_a_fault_that_a_real_transport_does_not_have_is_an_error(text: str) -> None:
     if text == "amqp.connect=latency":
         assert told(parse_fault(text)) == ("", ())
@@ -102,6 +105,27 @@ def test_a_fault_of_the_wire_in_a_case_without_one_names_the_case_that_would_be_
         case_of("scheduler/threading/w2/amqp.connect=refuse")
     with pytest.raises(UsageError, match="'kafka' is no transport"):
         case_of("scheduler/threading/w2-kafka/none")
+
+
+@pytest.mark.parametrize(("text", "met"), [
+    ("amqp.connect=limit_data:700:upstream", ("now", "upstream", ("700",))),
+    ("amqp.declare=latency:0.1:0.05:7:upstream", ("at:Queue.Declare", "upstream", ("0.1", "0.05", "7"))),
+    ("amqp.bytes=blackhole:300:upstream", ("bytes:300", "upstream", ())),
+    ("amqp.frames=timeout:2:1:upstream", ("frames:2", "upstream", ("1",))),
+    ("amqp.bytes=blackhole:300", ("bytes:300", "downstream", ())),
+    ("amqp.tune=refuse", ("after:Connection.Tune", "downstream", ()))])
+def test_a_fault_of_the_wire_is_of_what_the_broker_sends_or_upstream_of_what_the_target_does(
+        text: str, met: tuple[str, str, tuple[str, ...]]) -> None:
+    fault = case_of(f"scheduler/threading/w2-rabbit/{text}").faults[0]
+    assert moment_of(fault) == met
+    assert format_case(dataclasses.replace(BASE, faults=(fault,))).endswith(f"/{text}")
+
+
+def test_upstream_goes_with_the_words_of_the_proxy_that_act_on_data() -> None:
+    assert {word for word in OF_A_STREAM if "." not in word} == {word.name for word in WORDS if word.acts is Acts.DATA}
+    planned = {(fault.site, fault.action) for case in transport_cases(BASE, Profile.DEFAULT) for fault in case.faults
+               if UPSTREAM in fault.args}
+    assert planned == {("amqp.connect", "limit_data"), ("amqp.bytes", "blackhole")}
 
 
 # --- the request -----------------------------------------------------------------------------------------------------------
