@@ -86,10 +86,14 @@ Data = Callable[[Live, Stream, bytes, float], AsyncIterator[bytes]]
 """A piece and when it arrived (time.monotonic()) to what may be sent on."""
 
 
-async def latency(live: Live, stream: Stream, data: bytes, arrived_s: float) -> AsyncIterator[bytes]:
+def delay_s(live: Live) -> float:
+    """Of the next piece; with jitter each has one of its own, which follows from the seed, the connection and its place."""
     jitter_s = live.arg("jitter_s")
-    delay_s = live.arg("latency_s") + (live.random.uniform(-jitter_s, jitter_s) if jitter_s else 0.0)
-    await live.wait(arrived_s + delay_s - time.monotonic())
+    return live.arg("latency_s") + (live.random.uniform(-jitter_s, jitter_s) if jitter_s else 0.0)
+
+
+async def latency(live: Live, stream: Stream, data: bytes, arrived_s: float) -> AsyncIterator[bytes]:
+    await live.wait(arrived_s + delay_s(live) - time.monotonic())
     yield data
 
 

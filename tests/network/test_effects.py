@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from chaos.network.effects import DATA, Armed, Live
+from chaos.network.effects import DATA, Armed, Live, delay_s
 from chaos.network.words import Stream, toxic
 
 
@@ -45,6 +45,23 @@ def test_the_same_seed_and_connection_give_the_same_and_others_do_not() -> None:
     assert _cut(7, 2, **words) != first
     assert b"".join(first) == bytes(1000)
     assert all(10 <= len(piece) <= 90 for piece in first[:-1])
+
+
+def _delays(seed: int, connection: int, jitter_s: float = 0.05) -> list[float]:
+    """Of twenty pieces of a connection, one after the other."""
+    armed = Armed(toxic("t", "latency", {"latency_s": 0.06, "jitter_s": jitter_s}, seed=seed))
+    live = Live(armed, Nowhere(), connection, lambda live: None)
+    return [delay_s(live) for _ in range(20)]
+
+
+def test_jitter_gives_each_piece_a_delay_of_its_own_that_follows_from_the_seed_and_the_connection() -> None:
+    first = _delays(1, 1)
+    assert _delays(1, 1) == first
+    assert _delays(2, 1) != first
+    assert _delays(1, 2) != first
+    assert len(set(first)) == len(first)
+    assert 0.01 <= min(first) < 0.04 and 0.08 < max(first) <= 0.11
+    assert set(_delays(1, 1, jitter_s=0.0)) == {0.06}
 
 
 def test_a_lifted_slicer_gives_the_rest_at_once() -> None:

@@ -121,6 +121,14 @@ def test_a_fault_of_the_wire_is_of_what_the_broker_sends_or_upstream_of_what_the
     assert format_case(dataclasses.replace(BASE, faults=(fault,))).endswith(f"/{text}")
 
 
+def test_the_seed_of_a_jitter_stands_in_the_id_and_is_no_sweeps_own() -> None:
+    """``--seed`` is another one every night: an id that held it would be a new case every morning."""
+    jitters = [fault.args for case in transport_cases(BASE, Profile.FULL) for fault in case.faults
+               if fault.action == "latency" and len(fault.args) > 1]
+    assert jitters == [("0.06", "0.05", "1")]
+    assert moment_of(Fault("amqp.connect", "latency", jitters[0])) == ("now", "downstream", jitters[0])
+
+
 def test_upstream_goes_with_the_words_of_the_proxy_that_act_on_data() -> None:
     assert {word for word in OF_A_STREAM if "." not in word} == {word.name for word in WORDS if word.acts is Acts.DATA}
     planned = {(fault.site, fault.action) for case in transport_cases(BASE, Profile.DEFAULT) for fault in case.faults
