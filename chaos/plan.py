@@ -56,8 +56,11 @@ class Try:
 _PUT_IN_PLACE = (Site("notify.socket", "parent", 1, 0.0), Site("workers.count", "parent", 1, 0.0))
 """Sites that no run reaches by a call: what is wrong there is put in place before the start."""
 
-OF_A_PLAIN_LAUNCHER = ("socket.connect", "socket.bind", "socket.listen", "file.open", "process.replace")
-"""Planned where nothing nearer to the service has a name: an oslo.service is failed at its own connections and files."""
+NEARER_IN_OSLO = ("socket.connect", "file.open")
+"""Of an oslo.service something nearer has a name: its connections (``rpc.connect``, ``notify.socket``) and files
+(``config.file``, ``log.file``); any connection or file would mostly be one of those, without its excuses."""
+OF_A_PLAIN_LAUNCHER = (*NEARER_IN_OSLO, "socket.bind", "socket.listen", "process.replace", "process.exec")
+"""Planned in every profile for a launcher without services; what an oslo.service binds and executes from ``full`` on."""
 
 BODIES = ("service.create", "service.init", "service.start", "process.body")
 MOST_TELLING = ("service.create", "service.start", "rpc.server.start", "rpc.listen", "thread.spawn", "process.fork",
@@ -250,7 +253,8 @@ def _usual(variant: Variant, profile: Profile) -> tuple[Case, ...]:
     base = variant.baseline.case
     sites = (*_PUT_IN_PLACE, *variant.sites) if _at_least(profile, FULL) else variant.sites
     if is_of_oslo(sites):
-        sites = tuple(site for site in sites if site.name not in OF_A_PLAIN_LAUNCHER)
+        left_out = NEARER_IN_OSLO if _at_least(profile, FULL) else OF_A_PLAIN_LAUNCHER
+        sites = tuple(site for site in sites if site.name not in left_out)
     faults = dict.fromkeys(fault for site in sorted(sites, key=_place_of) for fault in _faults(site, base.workers, profile))
     return tuple(replace(base, faults=(fault,)) for fault in faults)
 

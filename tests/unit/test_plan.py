@@ -12,7 +12,7 @@ from chaos.actions import BY_WORD, told
 from chaos.caseid import format_case, parse_case
 from chaos.catalog import BY_NAME, SITES
 from chaos.model import Case, Grade, Hits, Lifetime, Outcome, Phase, Site, Variant, Verdict
-from chaos.plan import OF_A_PLAIN_LAUNCHER, TRIES, Profile, plan
+from chaos.plan import NEARER_IN_OSLO, OF_A_PLAIN_LAUNCHER, TRIES, Profile, plan
 
 BASE = Case("scheduler", "threading", 2)
 
@@ -96,7 +96,7 @@ def test_every_kind_of_fault_is_planned_by_its_profile_somewhere(one: object) ->
 def test_a_nightly_sweep_signals_at_every_site_on_the_way_up_once_and_twice() -> None:
     planned = {(case.faults[0].site, case.faults[0].args) for case in plan(everywhere(), Profile.NIGHTLY)
                if case.faults[0].action == "signal"}
-    sites = {doc.name for doc in SITES if doc.errors} - set(OF_A_PLAIN_LAUNCHER)
+    sites = {doc.name for doc in SITES if doc.errors} - set(NEARER_IN_OSLO)
     for name in ("TERM", "INT", "HUP"):
         for twice in ((), ("2",)):
             assert {site for site, args in planned if args == (name, "parent", *twice)} >= sites
@@ -104,13 +104,20 @@ def test_a_nightly_sweep_signals_at_every_site_on_the_way_up_once_and_twice() ->
 
 def test_a_nightly_sweep_fails_every_site_for_the_first_three_times() -> None:
     first_3 = {case.faults[0].site for case in plan(everywhere(), Profile.NIGHTLY) if case.faults[0].hits == Hits(1, 3)}
-    assert first_3 >= {doc.name for doc in SITES if doc.errors} - set(OF_A_PLAIN_LAUNCHER)
+    assert first_3 >= {doc.name for doc in SITES if doc.errors} - set(NEARER_IN_OSLO)
 
 
 def test_the_sites_of_a_plain_launcher_are_planned_where_there_is_no_service() -> None:
     variant = everywhere()
     services = ("service.", "launcher.")
     plain = replace(variant, sites=tuple(site for site in variant.sites if not site.name.startswith(services)))
-    planned = {case.faults[0].site for case in plan(plain, Profile.FULL)}
-    assert set(OF_A_PLAIN_LAUNCHER) <= planned
-    assert not set(OF_A_PLAIN_LAUNCHER) & {case.faults[0].site for case in plan(variant, Profile.NIGHTLY)}
+    for profile in (Profile.DEFAULT, Profile.FULL):
+        assert set(OF_A_PLAIN_LAUNCHER) <= {case.faults[0].site for case in plan(plain, profile)}
+
+
+@pytest.mark.parametrize(("profile", "planned"), [
+    (Profile.DEFAULT, set()), (Profile.FULL, {"socket.bind", "socket.listen", "process.exec", "process.replace"}),
+    (Profile.NIGHTLY, {"socket.bind", "socket.listen", "process.exec", "process.replace"})])
+def test_what_an_oslo_service_binds_and_executes_is_failed_from_the_full_profile_on(
+        profile: Profile, planned: set[str]) -> None:
+    assert {case.faults[0].site for case in plan(everywhere(), profile)} & set(OF_A_PLAIN_LAUNCHER) == planned
