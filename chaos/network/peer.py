@@ -107,7 +107,8 @@ MANNERS: dict[str, Manner] = {manner.name: manner for manner in (
         "Connection.Open": _closed(530, "NOT_ALLOWED - vhost not found")}),
     Manner("forced", "Connection.Close 320 as soon as a channel is opened", leaves=True, answers={
         "Channel.Open": _closed(320, "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'")}),
-    Manner("deaf", "wants a heartbeat every so many seconds, and never sends one", beats=False, takes=(("heartbeat_s", 1),)),
+    Manner("deaf", "wants a heartbeat every so many seconds, and leaves each that comes unanswered", beats=False,
+           takes=(("heartbeat_s", 1),)),
     Manner("mismatch", "closes the channel with 406 when a queue is declared", answers={"Queue.Declare": _refused_queue}),
 )}
 
@@ -183,6 +184,8 @@ class Talk:
             if isinstance(heard, heartbeat.Heartbeat):
                 if self.manner.beats:
                     self.writer.write(heartbeat.Heartbeat().marshal())
+                else:
+                    self._fire("Heartbeat")
             elif isinstance(heard, header.ContentHeader):
                 self._published(channel, heard.body_size == 0)
             elif isinstance(heard, base.Frame):
@@ -214,7 +217,6 @@ class Talk:
             self._send(self.manner.answers[name](asked), channel)
             return not self.manner.leaves
         if name == "Connection.StartOk" and "heartbeat_s" in self.peer.words:
-            self._fire(name)
             self._send(commands.Connection.Tune(2047, LONG_FRAME, int(self.peer.words["heartbeat_s"])), channel)
         elif name == "Confirm.Select":
             self.published[channel] = 0

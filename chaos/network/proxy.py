@@ -164,8 +164,9 @@ class Connection:
         try:
             await self._pass_on()
         except OSError as error:
-            self.port.tell("failed", port=self.port.name, connection=self.number, because=f"{type(error).__name__}: {error}")
-            self.reset("broker not reached")
+            self.port.tell("failed", port=self.port.name, connection=self.number, because=f"{type(error).__name__}: {error}",
+                           handshake=self._in_handshake)
+            self.reset("no TLS" if self._in_handshake else "broker not reached")
         finally:
             self.end("end")
             for task in self._tasks:
@@ -174,6 +175,11 @@ class Connection:
                 self.accepted.close()
             counts = {f"{stream}_bytes": link.bytes for stream, link in self.links.items()}
             self.port.tell("closed", port=self.port.name, connection=self.number, by=self.ended_by, **counts)
+
+    @property
+    def _in_handshake(self) -> bool:
+        """The target and this port have not agreed on TLS."""
+        return self.port.tls is not None and Stream.DOWN not in self._writers
 
     async def _pass_on(self) -> None:
         up, down = self.links[Stream.UP], self.links[Stream.DOWN]

@@ -130,6 +130,8 @@ class Attached:
         self.seen_hits = 0
         self.tries = 0
         self.reached: set[int] = set()
+        self.greeted: set[int] = set()
+        """The connections on which a method of AMQP was seen: what was said there was understood."""
         self.servers = request.expected.servers if request.expected else request.case.workers
         self.has_served = False
         self.vhost = ""
@@ -272,17 +274,21 @@ class Attached:
                         self._refuse_for_good(index, fault)
                 elif event["event"] == "reached" and event["method"] == REACHED.get(fault.site):
                     self._reached(index, fault)
+            if event["event"] == "reached":
+                self.greeted.add(event["connection"])
 
     def _is_of(self, event: Message, index: int, fault: Fault) -> bool:
         """Whether the event says that a fault took effect on a connection. Of a refusal it says only where it begins, which
-        at a moment of a connection is where that connection meets it."""
+        at a moment of a connection is where that connection meets it. Of a certificate, that no TLS came about by it."""
         match event["event"], fault.site:
             case "fired", "amqp.peer":
                 return bool(event["port"] == f"{self.name}.peer")
             case "fired", _:
                 return event["toxic"] == str(index) and bool(event["connection"])
-            case "accepted", "tls.certificate":
-                return True
+            case "failed", "tls.certificate":
+                return bool(event.get("handshake"))
+            case "closed", "tls.certificate" if fault.action == "plain_port":       # where no handshake is to fail
+                return event["connection"] not in self.greeted and event.get("upstream_bytes", 0) > 0
         return False
 
     def _reached(self, index: int, fault: Fault) -> None:

@@ -70,6 +70,19 @@ def test_the_dead_one_of_two_addresses_is_met_before_the_other(
     assert resolved and of_workers.count("socket.connect") == 2 * resolved
 
 
+@pytest.mark.parametrize(("word", "reason"), [
+    ("expired", "certificate has expired"), ("wrong_host", "not valid for '127.0.0.1'"),
+    ("unknown_authority", "unable to get local issuer certificate"), ("plain_text", "Server unexpectedly closed connection"),
+    ("plain_port", "WRONG_VERSION_NUMBER")])
+def test_a_certificate_that_is_wrong_fires_where_it_is_refused_and_the_log_says_why(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object], word: str, reason: str) -> None:
+    fault(f"tls.certificate={word}")
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    run.assert_clean_exit()
+    assert reason in run.observation.output
+    assert {firing.role for firing in run.observation.fired} == {"parent"}
+
+
 @pytest.mark.parametrize("text", ["amqp.connect=limit_data:700:upstream", "amqp.bytes=blackhole:300:upstream"])
 def test_what_the_target_sends_is_cut_or_held(
         broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str) -> None:

@@ -63,14 +63,17 @@ def test_py_amqp_meets_it(wire: Wire, manner: str) -> None:
 
 
 def test_a_deaf_peers_client_finds_out_by_the_heartbeat(wire: Wire) -> None:
+    after = len(wire.line.events)
     with wire.peer("peer", "deaf", heartbeat_s=1) as number, connected(_url(number), heartbeat=1) as connection:
         assert connection.heartbeat == 1
+        assert not [one for one in wire.line.events[after:] if one["event"] == "fired"], "nothing was left unanswered yet"
         until = time.monotonic() + WITHIN_S
         with pytest.raises(amqp.exceptions.ConnectionForced, match="heartbeat"):
             while time.monotonic() < until:
                 connection.heartbeat_tick(2)
                 with pytest.raises(TimeoutError):       # waits for what never comes, which is our clock
                     connection.drain_events(timeout=0.5)
+        assert wire.line.event("fired", after=after, port="peer", within_s=WITHIN_S)["moment"] == "Heartbeat"
 
 
 @pytest.mark.parametrize("manner", SAID)

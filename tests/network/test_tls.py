@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from pathlib import Path
@@ -36,8 +37,23 @@ def _spoken(port: int, trusting: ssl.SSLContext) -> bytes:
 def test_a_good_certificate_is_trusted_and_what_is_said_goes_through(
     wire: Wire, echo: Echo, certificates: Certificates, trusting: ssl.SSLContext
 ) -> None:
+    after = len(wire.line.events)
     with wire.proxy("tls", to=echo.address, certificate=str(certificates.served[Trust.GOOD])) as port:
         assert _spoken(port.number, trusting) == b"hello"
+        wire.line.event("closed", after=after, port="tls", within_s=WITHIN_S)
+    assert not [one for one in wire.line.events[after:] if one["event"] == "failed"]
+
+
+def test_a_broker_that_is_not_there_is_no_matter_of_the_certificate(
+    wire: Wire, certificates: Certificates, trusting: ssl.SSLContext
+) -> None:
+    after = len(wire.line.events)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with wire.proxy("tls", to=nobody.getsockname(), certificate=str(certificates.served[Trust.GOOD])) as port:
+            with contextlib.suppress(OSError):
+                assert not _spoken(port.number, trusting)
+            assert not wire.line.event("failed", after=after, port="tls", within_s=WITHIN_S)["handshake"]
 
 
 @pytest.mark.parametrize(("trust", "because"), [
@@ -50,7 +66,7 @@ def test_a_wrong_certificate_is_refused_by_the_client_and_told(
     with wire.proxy("tls", to=echo.address, certificate=str(certificates.served[trust])) as port:
         with pytest.raises(ssl.SSLCertVerificationError, match=because):
             _spoken(port.number, trusting)
-        wire.line.event("closed", after=after, port="tls", within_s=WITHIN_S)
+        assert wire.line.event("failed", after=after, port="tls", within_s=WITHIN_S)["handshake"], "so the fault was met"
     assert not echo.accepted or not any(one["event"] == "reached" for one in wire.line.events[after:])
 
 
@@ -60,8 +76,8 @@ def test_plain_text_on_a_tls_port_ends_without_an_answer(wire: Wire, echo: Echo,
         with socket.create_connection(("127.0.0.1", port.number), WITHIN_S) as plain:
             plain.sendall(b"AMQP\x00\x00\x09\x01" * 2)
             assert not _all_of(plain).startswith(b"AMQP")
-        because = wire.line.event("failed", after=after, port="tls", within_s=WITHIN_S)["because"]
-    assert "SSL" in because
+        failed = wire.line.event("failed", after=after, port="tls", within_s=WITHIN_S)
+    assert "SSL" in failed["because"] and failed["handshake"]
 
 
 def test_tls_on_a_plain_port_is_no_tls(wire: Wire, echo: Echo, trusting: ssl.SSLContext) -> None:
