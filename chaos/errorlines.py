@@ -134,13 +134,13 @@ def _read_oslo(stamped: re.Match[str]) -> tuple[Kind, str]:
 # --- what a program says that no rule above can read ----------------------------------------------------------------
 
 _VARIES = re.compile(r"/[\w.+@/-]*|\b[0-9a-fA-F]{8,}\b|\d+")
-_MOST_SAID = 400
+_MOST_SAID = 200
 """Different lines of a good start that are kept: beyond those nobody can say that a line is new."""
 
 
 def said_lines(output: str) -> tuple[str, ...]:
     """The different lines of ``output`` without what varies in them: numbers, paths, ids."""
-    lines = (_VARIES.sub("0", line.strip())[:200] for line in _ANSI.sub("", output).splitlines() if line.strip())
+    lines = (_VARIES.sub("0", line.strip())[:160] for line in _ANSI.sub("", output).splitlines() if line.strip())
     return tuple(dict.fromkeys(lines))[:_MOST_SAID]
 
 

@@ -61,6 +61,7 @@ def test_a_sweep_of_a_good_shell_script_plans_what_makes_sense_and_finds_nothing
     (variant,) = run_baselines(pool, target, [Case("run", "-", 1)], Timing())
     assert healthy(variant)
     assert not variant.baseline.seen.expected.speaks
+    assert variant.baseline.seen.expected.said == ("starting", "serving")
     cases = plan(variant, Profile.DEFAULT)
     sites = {fault.site for case in cases for fault in case.faults}
     assert {"start.exec", "start.output", "start.ready", "process.image", "env.variable"} <= sites
