@@ -11,6 +11,7 @@ from chaos.catalog import BY_NAME, SYSCALL, Area, By
 from chaos.model import Case, Expectation, Fault, Limits, Warm
 from chaos.runner.request import Request
 from chaos.secrets import UNQUOTED, filled
+from chaos.survival import leaves_broker, spares_the_start
 from chaos.target import TRANSPORT_URL, Target
 
 BASELINE_BOOT_S = 30.0
@@ -103,11 +104,14 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
 
 
 def keeps_broker_away(case: Case) -> bool:
-    """Whether the case declares that its broker may be waited for: one of its faults is met on the way to a real one. In any
-    other, whoever waits longer than usual hangs."""
-    return case.transport is not None and any(
-        fault.site in REACHING or (fault.site in BY_NAME and BY_NAME[fault.site].area is Area.BROKER)
-        for fault in case.faults)
+    """Whether the case declares that its broker may be waited for: one of its faults is met on the way to a real one, and
+    takes it away. In any other, whoever waits longer than usual hangs."""
+    return case.transport is not None and any(map(_takes_broker_away, case.faults))
+
+
+def _takes_broker_away(fault: Fault) -> bool:
+    on_the_way = fault.site in REACHING or (fault.site in BY_NAME and BY_NAME[fault.site].area is Area.BROKER)
+    return on_the_way and not leaves_broker(fault) and not spares_the_start(fault)
 
 
 def _is_met_at_once(fault: Fault) -> bool:

@@ -18,7 +18,6 @@ from chaos.model import (
     Case,
     Exited,
     Expectation,
-    Fault,
     Firing,
     Holding,
     Judged,
@@ -49,6 +48,7 @@ from chaos.outcomes import (
     was_ready_when_told,
 )
 from chaos.readiness import wanted
+from chaos.survival import brings_it_back, leaves_broker
 
 Promise = Callable[[Case, Observation], Broken | None]
 
@@ -307,36 +307,12 @@ def _cuts_others(case: Case) -> bool:
     return case.workers > 1 and any(fault.action in _CUTS_ALL and fault.site in _ONE_BY_ONE for fault in case.faults)
 
 
-_SLOW_AT_MOST_S, _NARROW_AT_LEAST_KB = 0.1, 10.0
-"""Of a wire: a start has some twenty round trips and some kilobytes, so that it takes two seconds longer at most."""
-
-
 def has_to_be_survived(case: Case) -> bool:
     """Whether each fault of the case leaves a broker there, or brings it back within a second or two, so that no start has a
     reason to end. Not a restart that meets the connections of several workers, wherever they stand (see ``_cuts_others``).
     """
-    return bool(case.faults) and all(map(_leaves_a_broker, case.faults)) and not _cuts_others(case)
-
-
-def _leaves_a_broker(fault: Fault) -> bool:
-    match fault.action:
-        case "first_dead" | "two_addresses":
-            return True
-        case "restart":
-            return fault.site.startswith("broker.")
-        case "latency":
-            return fault.site.startswith("amqp.") and 0.0 < sum(_numbers(fault)[:2]) <= _SLOW_AT_MOST_S
-        case "bandwidth":
-            return fault.site.startswith("amqp.") and _numbers(fault)[:1] >= [_NARROW_AT_LEAST_KB]
-        case "slicer":
-            return fault.site.startswith("amqp.")
-    return False
-
-
-def _numbers(fault: Fault) -> list[float]:
-    """The arguments of a word of the wire, without the moment that stands before them at some sites."""
-    words = fault.args[1:] if fault.site in ("amqp.frames", "amqp.bytes", "amqp.seconds") else fault.args
-    return [float(word) for word in words if word.replace(".", "", 1).isdecimal()]
+    is_survived = all(leaves_broker(fault) or brings_it_back(fault) for fault in case.faults)
+    return bool(case.faults) and is_survived and not _cuts_others(case)
 
 
 def _is_met_elsewhere(case: Case) -> bool:

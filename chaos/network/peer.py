@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pamqp import base, commands, common, constants, exceptions, frame, header, heartbeat
+from pamqp import base, commands, common, constants, encode, exceptions, frame, header, heartbeat
 
 from chaos.errors import UsageError
 
@@ -85,8 +85,8 @@ def _cut(words: Mapping[str, float]) -> bytes:
 
 def _enormous(words: Mapping[str, float]) -> bytes:
     """A good frame whose header says that it is as long as a frame can be."""
-    whole = frame.marshal(_start(), 0)
-    return whole[:3] + int(words["bytes"]).to_bytes(4, "big") + whole[constants.FRAME_HEADER_SIZE:]
+    head = encode.octet(constants.FRAME_METHOD) + encode.short_uint(0) + encode.long_uint(int(words["bytes"]))
+    return head + frame.marshal(_start(), 0)[constants.FRAME_HEADER_SIZE:]
 
 
 MANNERS: dict[str, Manner] = {manner.name: manner for manner in (

@@ -208,6 +208,16 @@ def test_a_wait_counts_where_the_case_keeps_the_broker_away(fault: Fault) -> Non
     assert (limits.deadline_s, limits.wait_s) == (15.0, 5.0)
 
 
+@pytest.mark.parametrize(("text", "wait_s"), [
+    ("amqp.connect=latency:0.03", 0.0), ("amqp.connect=bandwidth:20", 0.0), ("amqp.connect=slicer:50", 0.0),
+    ("amqp.hosts=first_dead", 0.0), ("dns.resolve=two_addresses", 0.0), ("broker.ready=crash", 0.0),
+    ("amqp.connect=latency:5", 5.0), ("broker.ready#1=restart", 5.0), ("broker.declare#1=restart", 5.0),
+    ("dns.resolve=delay:3", 5.0), ("amqp.hosts=first_dead+amqp.declare=down", 5.0)])
+def test_a_wait_counts_in_no_case_in_which_a_broker_is_there_all_the_time(text: str, wait_s: float) -> None:
+    faults = case_of(f"scheduler/threading/w2-rabbit/{text}").faults
+    assert request(*faults, target=dataclasses.replace(TARGET, broker_wait_s=5.0)).limits.wait_s == wait_s
+
+
 @pytest.mark.parametrize("transport", ["rabbit", None])
 def test_a_wait_counts_in_no_other_case(transport: str | None) -> None:
     target = dataclasses.replace(TARGET, broker_wait_s=5.0)
