@@ -158,10 +158,12 @@ ON_THE_NODE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
     ("broker.connect", "crash", (), PERSISTENT), ("broker.connect", "halt", (), ONCE),
     ("broker.connect", "pause", (), PERSISTENT), ("broker.connect", "alarm", (), PERSISTENT),
     ("broker.connect", "alarm", ("disk",), PERSISTENT),
-    ("broker.declare", "crash", (), PERSISTENT), ("broker.declare", "restart", (), ONCE),
+    ("broker.connect", "alarm", (), ONCE), ("broker.declare", "alarm", ("disk",), ONCE),
+    ("broker.declare", "die", (), PERSISTENT), ("broker.declare", "restart", (), ONCE),
     ("broker.consume", "halt", (), PERSISTENT), ("broker.consume", "pause", (), ONCE),
     ("broker.ready", "restart", (), ONCE), ("broker.ready", "crash", (), PERSISTENT))
-"""The same, for a broker that is ours to break. These run one by one, so there are few."""
+"""The same, for a broker that is ours to break. These run one by one, so there are few; in one of them it is killed, and has
+to boot again."""
 WHILE_IT_WAITS: tuple[tuple[str, str], ...] = (
     ("amqp.connect", "refuse"), ("amqp.connect", "blackhole"), ("amqp.declare", "reset_peer"), ("amqp.declare", "blackhole"))
 """Brokers that a start waits for, before its workers have met one and after: SIGTERM comes in the middle of that. Not

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaos.fixtures import Launcher
-from chaos.model import Exited, Grade, Outcome
+from chaos.model import BACK, Exited, Grade, Outcome
 from chaos.network.broker import Broker
 from processes import Deadline
 
@@ -104,7 +104,8 @@ def test_a_refusal_fires_in_the_process_that_meets_it(
     assert met == {role}
 
 
-@pytest.mark.parametrize("text", ["broker.declare=crash", "broker.ready#1=restart", "broker.connect=alarm"])
+@pytest.mark.parametrize("text", ["broker.declare=crash", "broker.declare=die", "broker.ready#1=restart",
+                                  "broker.connect=alarm"])
 def test_what_a_case_did_to_the_broker_is_undone(
         broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str) -> None:
     fault(text)
@@ -112,6 +113,33 @@ def test_what_a_case_did_to_the_broker_is_undone(
     run.assert_passes()
     assert broker.line.ask("state")["state"] == "running"
     assert broker.count()["vhosts"] == 1
+
+
+@pytest.mark.parametrize("text", ["broker.connect#1=alarm", "broker.declare#1=alarm:disk"])
+def test_an_alarm_that_is_over_is_recovered_from(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object], text: str) -> None:
+    """Nobody can publish meanwhile, and so nobody serves."""
+    fault(text)
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    run.assert_recovered()
+    seen = run.observation
+    (over_s,) = (mile.at_s for mile in seen.milestones if mile.name == BACK)
+    assert seen.served_s is not None and seen.fired[0].at_s < over_s < seen.served_s
+
+
+@pytest.mark.parametrize(("site", "after"), [
+    ("broker.configured", "configured"), ("broker.created", "service created"), ("broker.connected", "transport connected"),
+    ("broker.started", "service started"), ("broker.announced", "READY=1"), ("broker.ready", "answered before the fault")])
+def test_the_node_breaks_once_its_milestone_is_passed_and_the_start_comes_back(
+        broker: Broker, launcher: Launcher, fault: Callable[..., object], site: str, after: str) -> None:
+    fault(f"{site}#1=pause")
+    run = launcher.start(backend="threading", workers=1, transport="rabbit")
+    run.assert_recovered()
+    seen = run.observation
+    passed_s = seen.ready_s if after == "READY=1" else min(mile.at_s for mile in seen.milestones if mile.name == after)
+    assert passed_s is not None and passed_s <= seen.fired[0].at_s
+    (back_s,) = (mile.at_s for mile in seen.milestones if mile.name == BACK)
+    assert seen.served_s is not None and seen.served_s > back_s, "it is asked anew"
 
 
 @pytest.mark.chaos_target("naive")
@@ -156,10 +184,10 @@ def test_a_broker_of_ones_own_is_used_and_never_broken_nor_its_password_told(bro
 def test_a_sweep_on_a_broker_of_ones_own_lists_what_would_break_it(broker: Broker, tmp_path: Path) -> None:
     with broker.vhost("ones-own") as url:
         asked = [*CHAOS, "sweep", "--transport", url, "--backend", "threading", "--workers", "1", "--out", str(tmp_path),
-                 "--only", "*/amqp.tune#1=*", "--only", "*/broker.declare=crash"]
+                 "--only", "*/amqp.tune#1=*", "--only", "*/broker.declare=die"]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.rstrip().endswith("scheduler/threading/w1-rabbit/broker.declare=crash\n1 cases were not run.")
+    assert done.stdout.rstrip().endswith("scheduler/threading/w1-rabbit/broker.declare=die\n1 cases were not run.")
 
 
 def test_cases_on_a_broker_that_nobody_asked_for_are_missed_only_where_they_are_required(tmp_path: Path) -> None:

@@ -254,6 +254,17 @@ def test_a_transient_fault_of_the_node_ends() -> None:
     assert done("restart", Hits(1, 1)) == ["refuse", "restart", "release", "accept"]
 
 
+def test_an_alarm_is_raised_at_its_moment_and_cleared() -> None:
+    assert done("alarm", Hits(1, 1)) == ["alarm", "release", "wait", "calm"]
+    planned = {format_case(case).rpartition("/")[2] for case in transport_cases(BASE, Profile.DEFAULT)}
+    assert {"broker.connect#1=alarm", "broker.declare#1=alarm:disk", "broker.connect=alarm:disk"} <= planned
+
+
+def test_the_node_is_really_killed_once_in_a_usual_sweep() -> None:
+    assert [fault.site for case in transport_cases(BASE, Profile.DEFAULT) for fault in case.faults
+            if fault.action == "die"] == ["broker.declare"]
+
+
 def test_the_fault_has_happened_when_the_node_has_done_it() -> None:
     assert [step.index for step in script_of(3, Fault("broker.ready", "alarm")) if step.index >= 0] == [3]
     assert script_of(3, Fault("broker.ready", "alarm")) == [Step("ask", "alarm", index=3)]
