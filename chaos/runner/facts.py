@@ -30,6 +30,9 @@ MOST_FIRINGS = 200
 MOST_NOTICES = 1000
 MOST_TAKEN = 1000
 CPU_WINDOW_S = 1.2
+STILL_STARTS_S = 1.0
+"""What a launcher starts behind its own back (a thread of gunicorn's) may come so long after its signs of readiness: to be
+measured before is to be measured too small, and whoever never starts it would not be found."""
 IDLE_S = 0.15
 """A tree that has used next to no processor for so long waits for something: another case may run meanwhile."""
 NEXT_TO_NOTHING_S = 0.02
@@ -202,7 +205,7 @@ class Facts:
             self.cpu.popleft()
         if self.stop_sent_s is None and self.ending is None:
             self.standing = now = Peak(count, threads)
-            if self.announced_s is not None:
+            if self.announced_s is not None and at_s >= self.announced_s + STILL_STARTS_S:
                 least = self.least or now
                 self.least = Peak(min(least.processes, now.processes), min(least.threads, now.threads))
         self.peak = Peak(max(self.peak.processes, count), max(self.peak.threads, threads),

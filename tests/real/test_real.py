@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 WITHIN_S = 600
+pytestmark = pytest.mark.timeout(2 * WITHIN_S)
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "findings.md"
 SAID = list(dict.fromkeys(
     re.findall(r"^- `chaos repro (\S+)`: ([a-z-]+)$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)))

@@ -94,6 +94,15 @@ def test_a_sign_that_was_there_before_the_start_is_another_runs(stage: Stage) ->
     assert seen.stopped_watching == "served"
 
 
+def test_what_is_started_a_moment_after_the_sign_belongs_to_a_good_start(stage: Stage) -> None:
+    seen = _run(stage, SERVER + """
+signal.signal(signal.SIGALRM, lambda *_: threading.Thread(target=for_ever, daemon=True).start())
+signal.setitimer(signal.ITIMER_REAL, 0.4)
+serve()
+""", "http: http://127.0.0.1:{port}/ 204", expected=None)
+    assert seen.expected.standing.threads == 2
+
+
 def test_what_a_command_leaves_behind_is_not_the_targets(stage: Stage) -> None:
     seen = _run(stage, "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); for_ever()",
                 "command: sh -c '(sleep 1000 &) >/dev/null 2>&1'")
