@@ -97,6 +97,8 @@ def test_slow_close_passes_a_reset_on_later_too(wire: Wire) -> None:
             Client(port.number) as client:
         port.arm("linger", "slow_close", delay_s=SHORT_S)
         accepted, _ = server.accept()
+        accepted.sendall(b"x")
+        assert client.receive(1) == b"x", "the proxy has its connection: a reset before that is no end of one"
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         began = time.monotonic()
         accepted.close()
