@@ -273,13 +273,14 @@ def _stands_in_arguments(text):
 
 
 def _kept_from_import():
-    """Modules that keep the number or the folder of this process: they are not the case's."""
+    """Modules that keep the number or the folder of this process: they are not the case's. A small number, as in a container,
+    may be any constant, unless its name says what it is."""
     pid, found = posix.getpid(), []
     for name, module in list(sys.modules.items()):
         if name.startswith("_chaos_"):
             continue
         for key, value in list((getattr(module, "__dict__", None) or {}).items()):
-            if type(value) is int and value == pid and pid > 1000:
+            if type(value) is int and value == pid and (pid > 1000 or "pid" in key.lower()):
                 found.append("%s keeps its process's number in %s" % (name, key))
             elif type(value) is str and agent.where in value and key not in ("__file__", "__cached__"):
                 found.append("%s keeps a path of one run in %s" % (name, key))
