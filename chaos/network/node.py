@@ -140,7 +140,6 @@ class Node:
         if data is None:
             return
         if not data:
-            asyncio.get_running_loop().remove_reader(process.stdout.fileno())
             self._gone(process)
             return
         *lines, self._partial = (self._partial + data).split(b"\n")
@@ -154,24 +153,33 @@ class Node:
                 self.said = [*self.said[-MOST_KEPT:], line]
 
     def _gone(self, process: subprocess.Popen[bytes]) -> None:
-        """Its output has ended. Whoever ends it on purpose has taken ``self.process`` away before."""
+        """Its output has ended, and nobody has ended it on purpose."""
         try:
             status = process.wait(5)
         except subprocess.TimeoutExpired:
             status = 0          # it closed its output and lives: whoever asks next learns that it does not answer
+        self.process = None
+        self._let_go(process, status)
+        self.on_death(status)
+
+    def _let_go(self, process: subprocess.Popen[bytes], status: int) -> None:
+        """Not when its output ends: what it had started may hold that open until the next boot is under way."""
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(RuntimeError):     # no loop runs any more
+            asyncio.get_running_loop().remove_reader(process.stdout.fileno())
+        process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
         for future in self._waiting.values():
             if not future.done():
                 future.set_result(f"{{broke, node_ended_with_status_{status}}}")
-        if process is self.process:
-            self.process = None
-            self.on_death(status)
 
     def kill(self) -> None:
         """End the node at once, as a power cut would; its epmd stays. Nothing to do for one that is gone."""
         process, self.process = self.process, None
         if process is not None:
             process.kill()
-            process.wait()
+            self._let_go(process, process.wait())
 
     def signal(self, number: signal.Signals) -> None:
         if self.process is None:

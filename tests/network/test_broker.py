@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -18,6 +19,7 @@ import pytest
 
 from chaos.errors import MissingPart, UsageError
 from chaos.network.broker import Broker, RabbitBroker, find_parts
+from chaos.network.node import Node, NodeBroke
 from network.clients import connected
 from network.conftest import Vhost
 from processes import Deadline, below, is_alive, watched
@@ -63,6 +65,40 @@ def test_every_case_borrows_a_virtual_host_that_nobody_has_had(rabbit: Broker, h
     for name in names:
         rabbit.line.ask("drop", name=name)
     assert rabbit.count()["vhosts"] == 1, "the spare one does not count"
+
+
+LINGERS = """#!/bin/sh
+echo "booted $$" >> "$HOME/boots"
+(sleep 0.3) &
+[ "$(wc -l < "$HOME/boots")" = 1 ] || sleep 0.6
+echo "=0 {done,ok}"
+exec sleep 60
+"""
+"""A node whose output stays open for a moment when it was killed, by what it had started; its second boot takes longer."""
+
+
+def test_the_late_end_of_a_killed_nodes_output_is_not_the_end_of_its_next_boot(tmp_path: Path) -> None:
+    script = tmp_path / "rabbitmq-server"
+    script.write_text(LINGERS)
+    script.chmod(0o755)
+    deaths: list[int] = []
+
+    async def kill_and_boot() -> None:
+        node = Node(str(script), find_parts().epmd, tmp_path, deaths.append)
+        try:
+            await node.boot()
+            asked = asyncio.ensure_future(node.ask("1"))
+            await asyncio.sleep(0)
+            node.kill()
+            with pytest.raises(NodeBroke, match="status_-9"):
+                await asked
+            await node.boot()
+            assert node.process is not None
+        finally:
+            node.end()
+
+    asyncio.run(kill_and_boot())
+    assert deaths == []
 
 
 def test_a_virtual_host_is_of_its_case_only(rabbit: Broker) -> None:
