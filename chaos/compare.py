@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.model import Grade
-from chaos.report.results import Line
+from chaos.report.results import Line, line_data
 from chaos.report.safetext import for_markdown
 
 SLOWER_FACTOR = 1.5
@@ -112,10 +112,5 @@ def as_data(found: Comparison) -> dict[str, Any]:
 
 
 def _change_data(change: Change) -> dict[str, Any]:
-    return {"id": change.case_id, "was": _line_data(change.was), "now": _line_data(change.now)}
-
-
-def _line_data(line: Line | None) -> dict[str, Any] | None:
-    if line is None:
-        return None
-    return {"outcome": line.outcome.value, "verdict": line.grade.value, "elapsed_s": line.elapsed_s, "why": line.why}
+    was, now = (None if line is None else line_data(line) for line in (change.was, change.now))
+    return {"id": change.case_id, "was": was, "now": now}

@@ -427,8 +427,10 @@ def _muted(case: Case, seen: Observation) -> bool:
 
 def _of_its_log_file(seen: Observation, suspects: Iterable[tuple[Fault, Firing]]) -> str:
     """Of a target with a log file: whether its output names what the file does not."""
+    if not seen.log:
+        return ""
     named = any(firing.token and firing.token in seen.output for _, firing in suspects)
-    return " of its log file (its output names it)" if seen.log and named else " of its log file" if seen.log else ""
+    return " of its log file (its output names it)" if named else " of its log file"
 
 
 def _farewell(output: str) -> str:

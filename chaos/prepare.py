@@ -95,7 +95,7 @@ def request_for(target: Target, case: Case, timing: Timing, expected: Expectatio
         template = _changed(template, fault)
     config, secrets = filled(template, case_id)
     return Request(case_id=case_id, case=case, argv=argv, script=script, env=target.environment(case), config=config,
-                   secrets=secrets, alone=any(_is_nodes(fault) for fault in case.faults),
+                   secrets=secrets, alone=breaks_node(case),
                    given=tuple(_given(fault) for fault in case.faults if fault.action in GIVEN),
                    plan=plan_text(case_id, case.faults, thorough=thorough, own=own, learns=learns, extra=target.extra_sites),
                    places=places_text(case.faults, thorough=thorough, extra=target.extra_sites), learns=learns,
@@ -118,8 +118,9 @@ def _is_met_at_once(fault: Fault) -> bool:
     return MET_AT_ONCE.get(fault.site, fault.site) == "process.image"
 
 
-def _is_nodes(fault: Fault) -> bool:
-    return fault.site in BY_NAME and BY_NAME[fault.site].by is By.NODE
+def breaks_node(case: Case) -> bool:
+    """Whether one of its faults is done to the broker itself, which others use too."""
+    return any(fault.site in BY_NAME and BY_NAME[fault.site].by is By.NODE for fault in case.faults)
 
 
 def debugged(request: Request, debug_s: float) -> Request:

@@ -187,9 +187,9 @@ def recovers(case: Case, seen: Observation) -> Broken | None:
     Not where one of the faults is for good, nor where nothing fired on the way up, nor where the fault is the stop
     signal itself: from that nothing has to recover.
     """
-    if gave_up := _ended_of_too_little(case, seen):
-        return gave_up
     early = [firing for firing in seen.fired if firing.phase is Phase.START]
+    if gave_up := _ended_of_too_little(case, seen, early):
+        return gave_up
     lasting = not all(fault.transient for fault in case.faults)
     if lasting or not early or _serves(seen) or not isinstance(seen.ending, StillRunning):
         return None
@@ -327,9 +327,8 @@ _GENERAL_SITES = ("thread.", "greenthread.", "executor.", "timer.", "process.")
 
 # --- readings ----------------------------------------------------------------------------------------------------
 
-def _ended_of_too_little(case: Case, seen: Observation) -> Broken | None:
-    """Exit 0 is ``status``; what the target met once it served is no matter of its start."""
-    early = [firing for firing in seen.fired if firing.phase is Phase.START]
+def _ended_of_too_little(case: Case, seen: Observation, early: list[Firing]) -> Broken | None:
+    """Exit 0 is ``status``; what the target met once it served is no matter of its start: ``early`` is what it met before."""
     if not isinstance(seen.ending, Exited) or seen.ending.status == 0 or seen.served_s is not None or not early:
         return None
     if not has_to_be_survived(case) or asked_to_stop_s(case, seen) is not None:

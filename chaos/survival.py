@@ -5,6 +5,7 @@ What it must not do: judge. ``promises`` says what it means for a start that end
 
 from __future__ import annotations
 
+from chaos.actions import COUNTED
 from chaos.model import Fault
 
 SLOW_AT_MOST_S, NARROW_AT_LEAST_KB = 0.1, 10.0
@@ -37,5 +38,5 @@ def spares_the_start(fault: Fault) -> bool:
 
 def _numbers(fault: Fault) -> list[float]:
     """The arguments of a word of the wire, without the moment that stands before them at some sites."""
-    words = fault.args[1:] if fault.site in ("amqp.frames", "amqp.bytes", "amqp.seconds") else fault.args
+    words = fault.args[len(COUNTED.get(fault.site, ())):]
     return [float(word) for word in words if word.replace(".", "", 1).isdecimal()]

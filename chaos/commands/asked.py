@@ -11,11 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.caseid import format_case
-from chaos.catalog import BY_NAME, By
 from chaos.errors import MissingPart, UsageError
 from chaos.model import Case
 from chaos.plan import Profile
-from chaos.prepare import Timing
+from chaos.prepare import Timing, breaks_node
 from chaos.runner.pool import Pool
 from chaos.sweep import Options
 from chaos.target import Target, resolve
@@ -104,8 +103,7 @@ def not_ours(options: Namespace, cases: Iterable[Case]) -> list[Case]:
     """Those of ``cases`` that would break a broker of the user's. Raises MissingPart for them with --require-rabbit."""
     if kind_of(options.transport) is None or is_private(options.transport):
         return []
-    found = [case for case in cases if any(fault.site in BY_NAME and BY_NAME[fault.site].by is By.NODE
-                                           for fault in case.faults)]
+    found = list(filter(breaks_node, cases))
     if found and options.require_rabbit:
         raise MissingPart(f"--require-rabbit: {len(found)} cases, such as {format_case(found[0])}, are not run: {NOT_OURS}")
     return found

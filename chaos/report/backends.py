@@ -16,7 +16,7 @@ from chaos.model import Case, Outcome
 from chaos.pairs import is_by_part, pairs_of
 from chaos.promises import SAME_ON_BOTH_BACKENDS, Met, met_the_same
 from chaos.report.findings import WORST_FIRST
-from chaos.report.results import Line, promise_rank
+from chaos.report.results import Line, line_data, promise_rank
 from chaos.report.safetext import for_markdown
 
 BEFORE, AFTER = "eventlet", "threading"
@@ -175,10 +175,9 @@ def markdown_table(halves: Halves, *, most: int = TOLD) -> list[str]:
 
 def halves_as_data(halves: Halves) -> dict[str, Any]:
     differ = [{"id": one.before.case_id, "twin": one.after.case_id, "move": one.move.value,
-               BEFORE: half_data(one.before), AFTER: half_data(one.after)} for one in halves.differ]
+               BEFORE: _half_data(one.before), AFTER: _half_data(one.after)} for one in halves.differ]
     return {"schema": 1, "pairs": halves.pairs, "elsewhere": halves.elsewhere, "alone": halves.alone, "differ": differ}
 
 
-def half_data(line: Line) -> dict[str, Any]:
-    return {"outcome": line.outcome.value, "verdict": line.grade.value, "elapsed_s": line.elapsed_s, "why": line.why,
-            "promises": list(line.promises)}
+def _half_data(line: Line) -> dict[str, Any]:
+    return {**line_data(line), "promises": list(line.promises)}

@@ -260,7 +260,8 @@ def cause_lines(log: Sequence[str], tokens: Iterable[str]) -> list[int]:
 def log_title(seen: Observation) -> str:
     """What the excerpt shows, and whether the cause is in it; a token that no line names is a finding by itself."""
     tokens = sorted({firing.token for firing in seen.fired if firing.token})
-    unnamed = [token for token in tokens if token not in whole_log(seen)]
+    log = whole_log(seen)
+    unnamed = [token for token in tokens if token not in log]
     marked = any(line.startswith(">") for line in log_excerpt(seen))
     told = [
         *(["> marks the cause"] if marked else []),

@@ -95,6 +95,11 @@ class Evidence(Protocol):
         ...
 
 
+def line_data(line: Line) -> dict[str, Any]:
+    """What a comparison says of one half."""
+    return {"outcome": line.outcome.value, "verdict": line.grade.value, "elapsed_s": line.elapsed_s, "why": line.why}
+
+
 def line_of(judged: Judged) -> Line:
     seen, verdict = judged.seen, judged.verdict
     return Line(

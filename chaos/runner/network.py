@@ -14,11 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from chaos.actions import UPSTREAM
 from chaos.catalog import BY_NAME, By
 from chaos.model import BACK, Fault
 from chaos.network.client import ARGS, METHOD, TOPIC
 from chaos.network.companion import Line, Message
 from chaos.network.wire import Wire
+from chaos.network.words import Stream
 from chaos.runner.facts import Facts
 from chaos.runner.request import Network, Request
 
@@ -87,10 +89,10 @@ def script_of(index: int, fault: Fault) -> list[Step]:
     return [*begun, Step("anew")] if fault.site in LATE and fault.hits.last is not None else begun
 
 
-def moment_of(fault: Fault) -> tuple[str, str, tuple[str, ...]]:
+def moment_of(fault: Fault) -> tuple[str, Stream, tuple[str, ...]]:
     """When a connection meets a fault of the wire, in which of its streams, and the numbers of its word."""
-    stream = "upstream" if fault.args[-1:] == ("upstream",) else "downstream"
-    numbers = fault.args[:-1] if stream == "upstream" else fault.args
+    is_upstream = fault.args[-1:] == (UPSTREAM,)
+    stream, numbers = (Stream.UP, fault.args[:-1]) if is_upstream else (Stream.DOWN, fault.args)
     if fault.site in COUNTED:
         return f"{COUNTED[fault.site]}:{numbers[0]}", stream, numbers[1:]
     return MOMENTS[fault.site], stream, numbers

@@ -440,11 +440,12 @@ class Run:
         """All facts, once the run is over."""
         facts, output = self.facts, self.output.text()
         log = None if self.log_file is None else self.log_file.text()
+        shown, shown_log = self._masked(output), None if log is None else self._masked(log)
         return Observation(
             ending=facts.ending or StillRunning(round(self.now(), 3)),
             elapsed_s=round(facts.ended_s if facts.ended_s is not None else self.now(), 4),
             limits=self.request.limits,
-            expected=self._expected(self._masked(f"{output}\n{log or ''}")),
+            expected=self._expected(shown, shown_log),
             stopped_watching=self.stopped_watching,
             started_as=self.started_as,
             hits=tuple(sorted((*facts.hits, *self.outside.hits()), key=lambda hit: hit.at_s)),
@@ -465,8 +466,8 @@ class Run:
             stop_sent_s=None if facts.stop_sent_s is None else round(facts.stop_sent_s, 4),
             alive_workers=facts.alive_workers if self.still_running else None,
             cpu_share=facts.cpu_share if self.still_running else None,
-            output=self._masked(output),
-            log=None if log is None else self._masked(log),
+            output=shown,
+            log=shown_log,
             stacks=self._masked(self.stacks),
             proof=self.proof and dataclasses.replace(self.proof, text=self._masked(self.proof.text)),
             calls=tuple(facts.calls.items()),
@@ -476,12 +477,12 @@ class Run:
             ahead=self.ahead,
         )
 
-    def _expected(self, output: str) -> Expectation:
+    def _expected(self, output: str, log: str | None) -> Expectation:
         """What was known, or learnt by this run; of a program without an agent also all that it wrote."""
         expected = self.serving.expected or Expectation(self.request.case.workers, notifies=False)
         if self.request.expected is not None or expected.speaks:
             return expected
-        return dataclasses.replace(expected, said=said_lines(output))
+        return dataclasses.replace(expected, said=said_lines(f"{output}\n{log or ''}"))
 
     def _shown(self, output: str, log: str) -> dict[str, str]:
         """Everything of the target that others can see: where, and what stands there."""
