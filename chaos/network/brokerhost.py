@@ -45,6 +45,8 @@ class Host:
         self.busy = asyncio.Lock()
         self.spare = ""
         """A virtual host that nobody has had; "": none."""
+        self.unsure = ""
+        """One that was being made when the node was killed: it may be on disk."""
         self.made = 0
         self.refilling: asyncio.Task[None] | None = None
         self.handlers: dict[str, Callable[[Message], Awaitable[Message]]] = {
@@ -115,8 +117,9 @@ class Host:
     async def _refill(self) -> None:
         async with self.busy:
             if self.state == "running" and not self.spare:
+                self.unsure = self._new_name()
                 with contextlib.suppress(NodeBroke):        # whoever asks next learns of it
-                    self.spare = await self._make(self._new_name())
+                    self.spare, self.unsure = await self._make(self.unsure), ""
 
     def _new_name(self) -> str:
         self.made += 1
@@ -168,8 +171,9 @@ class Host:
         elif self.state == "dead":
             await self.node.boot()
             self.state = "running"
-            spare, self.spare = self.spare, ""      # it may have been made too late to be on disk whole
-            await self.drop({"name": spare or "none"})
+            made, self.spare, self.unsure = (self.spare, self.unsure), "", ""
+            for name in filter(None, made):     # made too late to be on disk whole
+                await self.drop({"name": name})
         else:
             raise UsageError(f"the broker is {self.state}; only a stopped or dead one can be started")
         self.state = "running"
