@@ -44,11 +44,11 @@ def looked_into(options: Namespace, pool: Pool, request: Request) -> Iterator[Re
 
 def hold(pool: Pool, seen: Observation, hold_s: float) -> None:
     """Keep the tree until somebody presses Enter or Ctrl-C, standard input ends, the time is up, or it ends by itself."""
-    for line in _how_to_look(seen, hold_s):
-        print(line)
-    sys.stdout.flush()
     until = time.monotonic() + hold_s
     try:
+        for line in _how_to_look(seen, hold_s):     # a person may have read enough before its last line
+            print(line)
+        sys.stdout.flush()
         let_go = _wait(pool, until)
     except KeyboardInterrupt:
         let_go = True
