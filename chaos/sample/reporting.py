@@ -80,7 +80,7 @@ class ReportingService(service.ServiceBase):  # type: ignore[misc]  # oslo.servi
         with contextlib.suppress(ValueError):  # cotyledon starts services beside the main thread
             # eventlet's launcher would start the service again, in the middle of its start: two servers, one forgotten
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)  # eventlet's launch() forks; now they have handlers
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)  # its launch() forks; now they have handlers
         self._stopping = False
         left_s = self._serve_by - time.monotonic()
         timeout_s = left_s if left_s > 0 else self._deadline_s  # a worker that replaces another has its own time
@@ -182,8 +182,18 @@ def show_stacks_on_request() -> None:
     faulthandler.register(signal.SIGUSR1, file=processes.STDERR, all_threads=True)
 
 
+def hold_sighup() -> None:
+    """In a worker, until its start lets it go, which it does under eventlet alone: cotyledon would end the worker.
+
+    oslo.service hands no reset() on to cotyledon, whose own answer to a SIGHUP is a SIGTERM. It starts the service beside
+    the main thread, which alone may have the signal ignored; one that is held back by all threads does as little.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
 def _in_spawned_worker(lifeline: Lifeline, pickled: bytes) -> ReportingService:
     """Do in a fresh interpreter what a forked worker inherits, and return the service to run."""
+    hold_sighup()
     lifeline.born()
     fail = functools.partial(fail_worker, lifeline)
     fail_with_any_thread(fail)

@@ -15,8 +15,9 @@ MAX_BYTES = 2048  # below PIPE_BUF (4096): written whole, never mixed with anoth
 READ_BYTES = 65536
 UNHEARD_S = 5.0  # as long as a start may take
 
-HELD = (signal.SIGTERM, signal.SIGHUP)
-"""The signals that are held back in the parent, and so in what it forks then, until somebody listens to them."""
+HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that are held back in the parent, and so in what it forks then, until somebody listens to them: what a worker
+inherits of its parent's handlers would swallow them."""
 
 
 class Word(enum.Enum):

@@ -37,6 +37,7 @@ from chaos.sample.reporting import (
     error_in_hand,
     fail_with_any_thread,
     fail_worker,
+    hold_sighup,
     report_last_words,
     show_stacks_on_request,
 )
@@ -280,6 +281,7 @@ class Watch:
             return
         try:
             os.close(self._life)
+            hold_sighup()
             self._lifeline.born()  # before anything that can block: it ties this process to its parent
             concurrency.leave_parents_hub()
             logs.renew_locks()

@@ -378,7 +378,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "startup.py",
         "        signal.signal(signal.SIGHUP, signal.SIG_IGN)\n",
         "",
-        (Check("scheduler/threading/w2/rpc.listen@worker#1=signal:HUP:parent", 0),),
+        (Check("scheduler/eventlet/w2/rpc.listen@worker#1=signal:HUP:parent", 0),),
     ),
     Safeguard(
         "a timer in C ends a parent that is frozen on its way down",
@@ -586,8 +586,8 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "held signals are let go in a forked worker",
         "reporting.py",
-        "        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)",
-        "        pass",
+        "            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)",
+        "            pass",
         (Check("scheduler/eventlet/w2/service.create@parent#1=delay:0.3", 0),),
     ),
     Safeguard(
@@ -596,6 +596,21 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "            signal.signal(signal.SIGHUP, signal.SIG_IGN)\n",
         "            pass\n",
         (Check("scheduler/eventlet/w2/rpc.listen@worker#1=signal:HUP", 0),),
+    ),
+    Safeguard(
+        "a worker of cotyledon's holds it back",
+        "reporting.py",
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})\n",
+        "    pass\n",
+        (Check("scheduler/threading/w2/rpc.listen@worker#1=signal:HUP", 0),
+         Check(f"scheduler/threading/w1/{SPAWNED}+rpc.listen@worker#1=signal:HUP", 0)),
+    ),
+    Safeguard(
+        "a SIGINT to a worker that is just born is not forgotten",
+        "reports.py",
+        "HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)",
+        "HELD = (signal.SIGTERM, signal.SIGHUP)",
+        (Check("scheduler/eventlet/w2/process.body@worker#1=signal:INT", 70),),
     ),
     Safeguard(
         "a worker is ready when its wait() was entered",
