@@ -144,6 +144,8 @@ def warmed(request: Request, baseline: Request, warm: Warm) -> Request:
             return replace(request, cold_because="strace starts it")
         if _is_met_at_once(fault):
             return replace(request, cold_because="its interpreter has to start anew")
+        if fault.action == "limit" and fault.args[0] == "as":
+            return replace(request, cold_because="how far the memory goes depends on what was imported before")
         if fault.site.partition(",")[0].endswith("<module>"):
             return replace(request, cold_because="the call is made by an import")
         if fault.site in warm.unlike:

@@ -195,9 +195,9 @@ MAY_EXIT = {
 }
 
 INSIDE_MAY_IMPORT = {
-    # The agent's modules among themselves; all but the first only where a case needs them.
+    # The agent's modules among themselves; most of them only where a case needs them.
     "_chaos_agent", "_chaos_ahead", "_chaos_calls", "_chaos_debug", "_chaos_effects", "_chaos_limits", "_chaos_look",
-    "_chaos_zygote",
+    "_chaos_tally", "_chaos_zygote",
     # Loaded, or frozen into the interpreter, in every Python before sitecustomize runs.
     "_frozen_importlib", "_frozen_importlib_external", "builtins", "os",
 }

@@ -6,14 +6,15 @@ import posix
 import sys
 import time
 
+import _chaos_tally as _tally
+
 FIFO_WRITE = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
-APPEND = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
 LONGEST = 3800          # bytes a record: a pipe takes up to 4096 whole, so that records never mix
 PATIENCE_S = 1.0        # with a supervisor that reads late, because the machine is busy
 RECORDED_HITS = 40      # a site and process: a timer that ticks for ever must not flood the record
 STATE_SIGNAL, PROBE_SIGNAL, STACKS_SIGNAL, DUMP_SIGNAL = 60, 61, 62, 63     # real-time, and nobody else is known to use them
 
-where = ""              # the folder of this run: plan, events (a FIFO), hits/, stacks.PID
+where = ""              # the folder of this run: plan, events (a FIFO), hits, pids, stacks.PID
 role = "parent"
 kept = []               # RPC servers of this process, for the probe
 _faults = []            # (index, site, role, first, last, action, token, args)
@@ -27,6 +28,7 @@ _way_out = []           # a descriptor for the record, only where a limit leaves
 _early = []             # sites and milestones that were reached while imports were done ahead of any case
 _zygote = []            # what the plan says to a process that is to be forked from: see _chaos_zygote
 _effects = None
+_look = None            # _chaos_look
 _learner = None         # _chaos_ahead, in a run from which it is learnt what is imported
 _monotonic, real_sleep = time.monotonic, time.sleep     # before anybody patches them
 _debugs = []            # not empty: a debugger is asked for wherever a fault is about to happen
@@ -101,16 +103,11 @@ def _own_role(given):
 def _is_root():
     """Whether this is the first interpreter of the tree, also after an exec of itself: it notes its pid once."""
     try:
-        note = posix.open(where + "/root", posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC, 0o666)
+        if not _tally.noted(where, "root"):
+            _tally.note(where, "root")
+        return _tally.noted(where, "root") == posix.getpid()
     except OSError:
         return False
-    try:
-        noted = posix.read(note, 20)
-        if not noted:
-            posix.write(note, str(posix.getpid()).encode())
-        return not noted or int(noted) == posix.getpid()
-    finally:
-        posix.close(note)
 
 
 def _read_plan(places=True):
@@ -209,26 +206,6 @@ def keep_a_way_out():
         posix.close(events)
 
 
-def _count(counter):
-    """The number of this hit over all processes: one byte appended by a descriptor of our own tells its own offset."""
-    tally = posix.open(where + "/hits/" + _short(counter), APPEND, 0o666)
-    try:
-        posix.write(tally, b".")
-        return posix.lseek(tally, 0, 1)
-    finally:
-        posix.close(tally)
-
-
-def _short(name):
-    """A file name holds 255 bytes, and a call's two names may be longer."""
-    if len(name) < 200:
-        return name
-    digest = 0
-    for letter in name:
-        digest = (digest * 31 + ord(letter)) & 0xFFFFFFFF
-    return "%s~%08x" % (name[:150], digest)
-
-
 def _family(name):
     return name.partition(".")[0]
 
@@ -237,10 +214,7 @@ def _announce(how):
     """This process is here: say so, and note its pid under its role, so that a signal of the case finds it."""
     record("start", str(posix.getppid()), how)
     try:
-        note = posix.open(where + "/pids/" + role, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC,
-                          0o666)
-        posix.write(note, str(posix.getpid()).encode())
-        posix.close(note)
+        _tally.note(where, role)
     except OSError:
         pass
 
@@ -248,15 +222,15 @@ def _announce(how):
 # --- sites -----------------------------------------------------------------------------------------------------------
 
 
-def hit(site, where=""):
-    """This process reached ``site``, which is ``where``: count it, fire what is armed for this hit. None or (answer,)."""
+def hit(site, place=""):
+    """This process reached ``site``, which is at ``place``: count it, fire what is armed for this hit. None or (answer,)."""
     if _zygote:
         _early.append(("hit", site))
         return None
     if unseen:
         return None
     try:
-        number = _count(site + "@" + role)
+        number = _tally.count(where, site + "@" + role)
         seen = _recorded[site] = _recorded.get(site, 0) + 1
         if seen <= RECORDED_HITS:
             record("hit", site, str(number))
@@ -267,7 +241,7 @@ def hit(site, where=""):
         if _debugs:
             import _chaos_debug
             _chaos_debug.stop("%s at %s, hit %d" % (" ".join((action,) + tuple(args)), site, number))
-        record("fired", index, site, str(number), action, token, where)
+        record("fired", index, site, str(number), action, token, place)
         answer = _effects.act(action, token, args)
         if answer is not None:
             return answer
@@ -283,9 +257,9 @@ def _is_due(fault, number):
     if selector not in ("*", role):
         if selector != _family(role):
             return False
-        number = _count(fault[1] + "@@" + selector)
+        number = _tally.count(where, fault[1] + "@@" + selector)
     elif selector == "*":
-        number = _count(fault[1] + "@@any")
+        number = _tally.count(where, fault[1] + "@@any")
     return first <= number and (not last or number <= last)
 
 
@@ -307,8 +281,7 @@ def _passed(milestone, args):
         default = getattr(getattr(driver, "_driver", None), "_default_exchange", None)
         record("serves", str(getattr(target, "topic", None) or ""), str(getattr(target, "exchange", None) or default or ""))
         if not type(getattr(driver, "_driver", None)).__module__.endswith("impl_fake"):
-            import _chaos_look
-            _chaos_look.tell_takers(args[0])
+            _look.tell_takers(args[0])
     if milestone:
         record("mile", milestone)
 
@@ -551,8 +524,13 @@ def _watch_spawns(module):
 
 
 def _listen_to_signals():
+    """Whatever a question needs is imported now: who imports while another thread forks leaves the module locked in the child
+    for ever, and the next question would hang there."""
+    global _look
     import _signal
     import atexit
+
+    import _chaos_look as _look
     atexit.register(_stop_listening)        # the first to register is the last to run
     import faulthandler
     for number, ask in _questions():
@@ -574,8 +552,7 @@ def _ask_state(number, frame):
         status = posix.open("/proc/thread-self/status", posix.O_RDONLY | posix.O_CLOEXEC)
         counters = posix.read(status, 8192)
         posix.close(status)
-        import _chaos_look
-        _chaos_look.write_state(where + "/state.%d" % posix.getpid(), frame, counters)
+        _look.write_state(where + "/state.%d" % posix.getpid(), frame, counters)
     except Exception:
         pass                    # no descriptor left, no memory: nothing of ours may reach what was interrupted
 
@@ -589,12 +566,10 @@ def _stop_listening():
 
 
 def _ask_probe(number, frame):
-    import _chaos_look
-    _chaos_look.probe(kept)
+    _look.probe(kept)
     if _learner is not None:
         _learner.write(where + "/ahead.%d" % posix.getpid())
 
 
 def _ask_stacks(number, frame):
-    import _chaos_look
-    _chaos_look.write_stacks(where + "/stacks.%d" % posix.getpid(), frame)
+    _look.write_stacks(where + "/stacks.%d" % posix.getpid(), frame)

@@ -115,8 +115,11 @@ def _pid_of(whom):
     if whom == "self":
         return posix.getpid()
     import _chaos_agent as agent
-    with open(agent.where + "/pids/" + whom) as note:
-        return int(note.read())
+    import _chaos_tally as tally
+    pid = tally.noted(agent.where, whom)
+    if not pid:
+        raise ProcessLookupError("no process has been %s yet" % whom)
+    return pid
 
 
 def _limit(token, what, amount="0"):

@@ -107,14 +107,15 @@ def _guard():
 
 
 def _answers_until_it_is_a_case():
-    """``case FOLDER``; ``go``; ``status``: how it ended, without reaping it; ``reap``: all the others; ``end``: kill and
-    reap all. An answer a line. True in the case, False when nobody is left to ask."""
+    """``case FOLDER OUTPUT``; ``go``; ``status``: how it ended, without reaping it; ``reap``: all the others; ``end``: kill
+    and reap all. An answer a line. True in the case, False when nobody is left to ask."""
     case = release = 0
     while True:
-        word, _, folder = _line().partition(" ")
+        word, _, rest = _line().partition(" ")
         answer = ""
         if word == "case":
-            case, release = _fork_case(folder)
+            folder, _, output = rest.rpartition(" ")
+            case, release = _fork_case(folder, output)
             if not case:
                 return True
             answer = str(case)
@@ -143,10 +144,9 @@ def _become_subreaper():
         raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
-def _fork_case(folder):
+def _fork_case(folder, output):
     """(pid, the descriptor that lets it go), and (0, 0) in the case."""
-    with open(folder + "/output") as name:
-        output = posix.open(name.read(), posix.O_WRONLY | posix.O_CLOEXEC)
+    output = posix.open(output, posix.O_WRONLY | posix.O_CLOEXEC)
     released, release = posix.pipe()
     case = posix.fork()
     if case:

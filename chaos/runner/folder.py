@@ -14,8 +14,9 @@ from chaos.runner.ports import a_port
 from chaos.runner.request import Request, unheard
 
 INSIDE = str(Path(__file__).resolve().parent.parent / "inside")
-FOR_ALL = ("hits", "pids", "tmp", "run")
-"""The target may drop its rights before it writes there."""
+FOLDERS, FILES = ("tmp", "run"), ("hits", "pids")
+"""For all: the target may drop its rights before it writes there. Few: on ext4 a new inode costs up to a millisecond where
+many were removed in the last five seconds, which is what a sweep does."""
 
 
 class Folder:
@@ -34,10 +35,13 @@ class Folder:
 
     def __enter__(self) -> Folder:
         self.exits.callback(shutil.rmtree, self.path, ignore_errors=True)
-        for name in ("", *FOR_ALL):
+        for name in ("", *FOLDERS):
             path = self.path / name
             path.mkdir(exist_ok=True)
-            path.chmod(0o777 if name in FOR_ALL else 0o755)
+            path.chmod(0o777 if name else 0o755)
+        for name in FILES:
+            (self.path / name).touch()
+            (self.path / name).chmod(0o666)
         if self._mentions("{port}"):
             self.port = self.exits.enter_context(a_port())
         self._write_script()

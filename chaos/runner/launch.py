@@ -104,8 +104,7 @@ class Warm(Launch):
 
     def __init__(self, folder: Folder, output: int, warden: Warden) -> None:
         self._warden = warden
-        (folder.path / "output").write_text(f"/proc/{os.getpid()}/fd/{output}", encoding="utf-8")
-        self.pid = int(warden.asked(f"case {folder.path}"))
+        self.pid = int(warden.asked(f"case {folder.path} /proc/{os.getpid()}/fd/{output}"))
         self.above = tree.parent(self.pid)
 
     def go(self) -> None:

@@ -41,6 +41,8 @@ TICK_S = 0.03
 """How often the tree is looked at: 1 to 2 ms of work for a small tree."""
 IDLE_TICK_S = 0.15
 """How often while it waits. What it does then wakes us, or is seen a little later: looks at many that wait add up."""
+PROVE_NEVERTHELESS_S = 0.2
+"""To look for a proof costs more than all other looks together."""
 PROBE_AGAIN_S = 0.4
 PROBE_UNANNOUNCED_S = 1.0
 TOGETHER_S = 0.003
@@ -105,6 +107,8 @@ class Run:
         self.asker_pid = 0
         self.tell_idle = tell_idle
         self.idle = False
+        self.happened: tuple[object, ...] = ()
+        self.prove_s = 0.0
         self.partial = b""
         self.debugged = Debugged(request.debug_s)
 
@@ -257,7 +261,7 @@ class Run:
             self._look_at_signs()
             self.outside.step(self.now())
             self._step()
-            if looks and not self.stopped_watching and self._is_proven():
+            if looks and not self.stopped_watching and self._may_stand_still() and self._is_proven():
                 self.stopped_watching = "proof"
         if self.facts.ending is None:
             self._look_closely()
@@ -309,6 +313,15 @@ class Run:
         if facts.told_by_case_s is not None:    # it has its grace time, however soon its deadline would be
             limit_s = max(limit_s, facts.told_by_case_s + limits.grace_s)
         return limit_s + self.debugged.spent_s
+
+    def _may_stand_still(self) -> bool:
+        """Whether it is worth its while to look for a proof: not while something new comes at every look, but now and then
+        nevertheless, for one part may write on and on beside another that hangs."""
+        now_s, before, self.happened = self.now(), self.happened, self._happened()
+        if self.happened != before and now_s < self.prove_s + PROVE_NEVERTHELESS_S:
+            return False
+        self.prove_s = now_s
+        return True
 
     def _is_proven(self) -> bool:
         """Whether it is proven that what is owed will never come. What came while that was looked at is read first."""

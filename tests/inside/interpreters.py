@@ -93,7 +93,8 @@ class Lab:
         self.started: list[Started] = []
         self.heard: list[wire.Said] = []
         self.partial = b""
-        (folder / "hits").mkdir()
+        (folder / "hits").touch()
+        (folder / "pids").touch()
         os.mkfifo(folder / "events")
         self.events = os.open(folder / "events", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         (folder / "work").mkdir()

@@ -34,7 +34,7 @@ class Desk:
         self.run = lab.folder / "run"
         self.run.mkdir()
         for name in ("hits", "pids"):
-            (self.run / name).mkdir()
+            (self.run / name).touch()
         (self.run / "events").symlink_to(lab.folder / "events")
         self.listening = listening
         listening.bind(str(lab.folder / "debug"))

@@ -48,8 +48,8 @@ class Asked:
 
 @contextmanager
 def running(script: str, folder: Path, deadline: Deadline, python: str = sys.executable) -> Iterator[Asked]:
-    (folder / "hits").mkdir()
-    (folder / "pids").mkdir()
+    (folder / "hits").touch()
+    (folder / "pids").touch()
     (folder / "plan").write_text("")
     (folder / "script.py").write_text(PRELUDE + script)
     env = dict(os.environ, PYTHONPATH=str(INSIDE), CHAOS_AGENT=str(folder), CHAOS_ROLE="parent", LAB_T="0.5",

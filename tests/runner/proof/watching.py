@@ -99,7 +99,7 @@ class Observer:
         self.how = json.loads((folder / "how.json").read_text())
         self.roles: dict[int, str] = {}
         for name in ("hits", "pids"):
-            (folder / name).mkdir()
+            (folder / name).touch()
         (folder / "plan").write_text("")
         os.mkfifo(folder / "events")
         self.events = os.open(folder / "events", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
