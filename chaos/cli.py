@@ -118,8 +118,8 @@ def _shard(text: str) -> tuple[int, int]:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count("jobs"), default=None, metavar="N",
-                        help="cases at a time (default: one a processor; with --scheduler, on each worker, one a "
-                             "thread that it has)")
+                        help="cases at a time (default: two a processor, for each waits at times; with --scheduler, on each "
+                             "worker, one a thread that it has)")
     parser.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
                         help="where reports go (default: %(default)s)")
 

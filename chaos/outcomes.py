@@ -375,8 +375,9 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
     """Why the last error lines do not name the cause of an exit, as the second half of a sentence; "" if they do.
 
     Of several faults that fired one named is enough (which of them ended the start cannot be known), but a delay does
-    not stand in for what broke. No line is owed for a stop signal that the case sent to the launcher, nor by a launcher
-    that the case ended beyond any answer or whose output it took away.
+    not stand in for what broke, nor does a value that was set, unless the line is about it. No line is owed for a stop
+    signal that the case sent to the launcher, nor by a launcher that the case ended beyond any answer or whose output it
+    took away.
 
     Where the target has a log file and has begun to write to it, the operator reads that, and a line that only its output
     holds is nowhere. What fails before has the output alone.
@@ -387,6 +388,8 @@ def unnamed_cause(case: Case, seen: Observation) -> str:
     log = seen.log or seen.output
     last = error_lines(log)[-LAST_LINES:]
     if any(_names(line, fault, firing) for line in last for fault, firing in suspects):
+        return ""
+    if any(_names_setting(line, fault) for line in last for fault in _settings(case, seen)):
         return ""
     if any(firing.token and firing.token in _farewell(log) for _, firing in suspects):
         return ""
@@ -452,6 +455,17 @@ def _names(line: ErrorLine, fault: Fault, firing: Firing) -> bool:
     if _raises(fault, firing):
         return False
     return any(words.search(line.message) for words in _ABOUT.get(fault.action, (_ANYTHING,)))
+
+
+def _settings(case: Case, seen: Observation) -> list[Fault]:
+    """The values of its configuration or environment that the case had it meet: beside a fault that breaks something, one of
+    them may be what ended it."""
+    return [fault for fault in filter(None, (fault_of(case, firing) for firing in seen.fired)) if fault.action == "set"]
+
+
+def _names_setting(line: ErrorLine, fault: Fault) -> bool:
+    """By its name or its value; a short one may stand in any line."""
+    return any(word in line.message for word in fault.args if len(word) > 3 and word != "DEFAULT")
 
 
 def _raises(fault: Fault, firing: Firing) -> bool:

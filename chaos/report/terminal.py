@@ -179,9 +179,14 @@ class Terminal:
             self._say(Text(line) for line in wrapped(self._progress.line(now_s), self._console.width, rest="  "))
 
     def _plan(self, planned: int) -> None:
-        self._progress = Progress(self._clock(), planned)
+        """A thorough sweep plans twice: the second faults of those that failed, behind what it has done already."""
+        grows = self._progress.planned > 0
+        if grows:
+            self._progress.planned = planned
+        else:
+            self._progress = Progress(self._clock(), planned)
         self._say([Text(f"{planned} case{'' if planned == 1 else 's'}")])
-        if planned and _can_move_cursor(self._console):
+        if planned and not grows and _can_move_cursor(self._console):
             self._live = Live(
                 get_renderable=lambda: self._display(self._clock()),
                 console=self._console,

@@ -234,7 +234,8 @@ class Run:
     def look(self) -> None:
         """One look at the tree."""
         assert self.launch is not None
-        self.facts.look([one for one in self.launch.tree() if one.state not in "ZX"], self.now())
+        seen = [one for one in self._all_of(self.launch.tree()) if one.state not in "ZX"]
+        self.facts.look(seen, self.now())
         if self.prover is not None and self.launch.beside:
             self.prover.camera.ours |= self.launch.beside
         self.belongings.look({one.pid for one in self.facts.alive})
@@ -242,6 +243,14 @@ class Run:
         if idle is not self.idle:
             self.idle = idle
             self.tell_idle(idle)
+
+    def _all_of(self, seen: list[tree.Seen]) -> list[tree.Seen]:
+        """``seen``, and who was not found below his parent and lives nevertheless: the kernel says of its lists of children
+        that one may be left out while another comes or goes. Who is gone once is gone for good."""
+        pids = {one.pid for one in seen} | (self.launch.beside if self.launch is not None else frozenset())
+        known = {one.pid: one for one in self.facts.alive if one.pid not in pids}
+        again = [tree.look(pid) for pid in known]
+        return [*seen, *(one for one in again if one is not None and one.cpu_s >= known[one.pid].cpu_s)]
 
     # -- deciding what to do next (never what it means) -------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import oslo_messaging
-import oslo_messaging.opts
 from oslo_config import cfg
 from oslo_log import log as oslo_log
 
@@ -55,7 +54,7 @@ def load(arguments: Sequence[str], conf: cfg.ConfigOpts = cfg.CONF) -> cfg.Confi
     except SystemExit as end:  # argparse has printed usage and error
         if not end.code:
             raise
-        raise ConfigError(_last_line(complaint.getvalue())) from None
+        raise ConfigError(_last_line(complaint.getvalue() or f"SystemExit: {end.code}")) from None
     except (cfg.Error, ValueError, IsADirectoryError, PermissionError) as error:  # oslo.config lets the last two out
         raise ConfigError(_last_line(str(error))) from None
     return conf
@@ -65,16 +64,11 @@ def parse(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Register the options and read the command line and the files, no more."""
     oslo_log.register_options(conf)
     conf.register_cli_opts(OPTIONS)
-    conf.register_opts(_transport_options())
+    oslo_messaging.TransportURL.parse(conf)  # registers its options: or it were too late to give one another default
     conf.set_default("transport_url", "fake:/")
     conf(list(arguments), project="scheduler", prog="scheduler", default_config_files=[], default_config_dirs=[])
     if conf.transport_url_argument:
         conf.set_override("transport_url", conf.transport_url_argument)
-
-
-def _transport_options() -> list[cfg.Opt]:
-    """oslo.messaging registers these when a URL is parsed; too late to give one of them another default."""
-    return [option for group, options in oslo_messaging.opts.list_opts() if group is None for option in options]
 
 
 def _read_all(conf: cfg.ConfigOpts) -> None:

@@ -531,6 +531,19 @@ def pair(first: Outcome, second: Outcome) -> Broken | None:
     return same_on_both_backends(halves[0], halves[1])
 
 
+@pytest.mark.parametrize(("line", "is_named"), [
+    ("CRITICAL app [-] start failed: rpc_response_timeout is no number: 'soon'", True),
+    ("CRITICAL app [-] start failed: option nobody set", False),
+    ("CRITICAL app [-] start failed: bad option in DEFAULT", False)])
+def test_a_value_that_was_set_is_the_cause_where_a_line_is_about_it(line: str, is_named: bool) -> None:
+    """Beside a fault that breaks something, and of which the line does not tell."""
+    value = Fault("config.file", "set", ("DEFAULT", "rpc_response_timeout", "soon"), role="parent", hits=ONCE)
+    case = a_case(value, RAISE)
+    seen = an_early_end(Exited(78), a_firing(value, token="chaos-aaaaaaaaaa"), a_firing(RAISE, index=1),
+                        output=f"2026-11-26 09:20:28.528 1060 {line}\n")
+    assert (broken("cause", case, seen) is None) is is_named
+
+
 @pytest.mark.parametrize(("site", "action", "workers", "is_compared"), [
     ("amqp.declare", "down", 2, False), ("broker.consume", "crash", 2, False), ("amqp.declare", "down", 1, True),
     ("amqp.declare", "reset_peer", 2, True), ("broker.connect", "crash", 2, True), ("broker.ready", "restart", 2, True)])

@@ -24,7 +24,7 @@ from test_report_literals import (
 )
 
 from chaos.caseid import format_case
-from chaos.events import CaseRejudged, CaseStarted, Event, Planned, SweepStarted
+from chaos.events import CaseFinished, CaseRejudged, CaseStarted, Event, Planned, SweepStarted
 from chaos.model import Broken, Exited, Grade, Judged, Outcome, StillRunning, Variant, Verdict
 from chaos.report.closing import exhaustive_line
 from chaos.report.terminal import Terminal
@@ -160,6 +160,25 @@ def test_a_terminal_shows_what_runs_now_and_the_time_that_is_left() -> None:
         terminal.tick()
     assert re.search(r"\n4/72 \(6%\): 4 pass, 0 fail, 0 unreached, 0 unknown, [\d.]+/s, \d+ s left\n", out.getvalue())
     assert f"{IDS[7]} " in out.getvalue()
+
+
+@pytest.mark.parametrize("environ", [{"TERM": "xterm"}, {"TERM": "dumb"}])
+def test_a_plan_that_grows_keeps_its_pace_and_its_one_display(environ: dict[str, str]) -> None:
+    """A thorough sweep plans the second faults when it is through with the first."""
+    out, now_s = Screen(), 0.0
+    with Terminal(out, width=120, clock=lambda: now_s, environ=environ) as terminal:
+        terminal.feed(SweepStarted("t", 0, 1, "full"))
+        terminal.feed(Planned(tuple(IDS[:10])))
+        for event in a_sweep([judged(case_id) for case_id in IDS[:10]]):
+            if isinstance(event, CaseFinished):
+                now_s += 10.0
+                terminal.feed(event)
+        terminal.feed(Planned(tuple(IDS[:20])))
+        now_s += 10.0
+        terminal.feed(a_sweep([judged(IDS[10])])[-2])
+        terminal.tick()
+    assert "11/20 (55%): 11 pass, 0 fail, 0 unreached, 0 unknown, 0.1/s, 90 s left" in out.getvalue()
+    assert out.getvalue().count("\x1b[?25l") == (environ["TERM"] == "xterm")
 
 
 def test_the_display_moves_while_nothing_happens() -> None:

@@ -36,6 +36,8 @@ class Camera:
         self.woke_s: dict[int, deque[float]] = {}
         self.beats: dict[int, int] = {}
         self.moved: frozenset[int] = frozenset()
+        self.known: frozenset[int] = frozenset()
+        """Who lived at the last glance."""
 
     def glance(self, pids: Iterable[int]) -> tuple[dict[int, Member], frozenset[int]]:
         """Everybody's counters, and the threads that moved since the last glance or are about to."""
@@ -61,6 +63,7 @@ class Camera:
         for tid in moved - self.moved:
             self.woke_s.setdefault(tid, deque(maxlen=16)).append(self.at_s)
         self.last, self.moved = seen, frozenset(moved)
+        self.known = frozenset(pid for pid, member in members.items() if not member.dead)
         return members, self.moved
 
     def _note_call(self, pid: int, tid: int) -> None:
@@ -122,7 +125,7 @@ class Camera:
         stood = {pid: stand(opening[pid], world, self.since) for pid in resting}
         armed = world.alarms()
         closing = procfs.tree(self.above, self.ours, first=False)
-        if set(opening) != set(closing):
+        if set(opening) != set(closing) or not self.known - self.ours <= set(opening):  # the kernel may leave one out
             return None
         locks = {pid: {one.tid: one.lock for one in stood[pid][0] if one.lock is not None} for pid in resting}
         still = frozenset(pid for pid in resting if _is_same(opening[pid], closing[pid], locks[pid]))
