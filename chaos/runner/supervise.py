@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import select
 import selectors
 import signal
 import time
@@ -46,7 +47,7 @@ PROVE_NEVERTHELESS_S = 0.2
 PROBE_AGAIN_S = 0.4
 PROBE_UNANNOUNCED_S = 1.0
 TOGETHER_S = 0.003
-"""Records come in bursts: reading them together costs the target fewer switches of its processor."""
+"""Records come in bursts: reading them together costs the target fewer switches of its processor. Its end does not wait."""
 LEARN_WITHIN_S = 1.0
 SAME_DEATHS = 8
 """So many workers in a row that die the same death before they are ready: it goes on like that."""
@@ -82,6 +83,8 @@ class Run:
         self.selector = selectors.DefaultSelector()
         self.exits = contextlib.ExitStack()
         self.launch: Launch | None = None
+        self.end = select.poll()
+        """Of the launcher."""
         self.started_as = ""
         self.facts = Facts(request.case.faults, time.monotonic(), titles=bool(self.secrets))
         self.serving = Serving(request, self.facts, request.expected)
@@ -155,6 +158,7 @@ class Run:
         self.facts.root_pid = self.launch.pid
         self.facts.roles[self.launch.pid] = ""
         pidfd = os.pidfd_open(self.launch.pid)
+        self.end.register(pidfd, select.POLLIN)
         self.exits.callback(os.close, pidfd)
         self.selector.register(pidfd, selectors.EVENT_READ, self.look_at_root)
         self.outside.step(self.now())
@@ -224,7 +228,7 @@ class Run:
         """Wait a moment for whatever comes, and handle it: whether anything came."""
         ready = self.selector.select(within_s)
         if ready and all(key.fileobj == self.events for key, _ in ready):
-            time.sleep(TOGETHER_S)
+            self.end.poll(TOGETHER_S * 1000)
         for key, _ in ready:
             key.data()
         return bool(ready)
