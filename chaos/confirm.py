@@ -8,8 +8,8 @@ from dataclasses import replace
 from chaos.caseid import format_case
 from chaos.model import Case, Grade, Judged, Observation, Outcome, Phase, Verdict, Warm
 
-SHARE = 80
-"""One passing case in so many is run cold as well: a cold start costs ten warm ones, so this is an eighth of a sweep."""
+SHARE = 160
+"""One passing case in so many is run cold as well: a cold start costs ten warm ones, so this is a sixteenth of a sweep."""
 _SAME = {Outcome.HANG_PROVEN: Outcome.HANG_SUSPECTED, Outcome.DEGRADED: Outcome.HANG_SUSPECTED}
 """Words for one thing that happened, it stays and does not serve: which one it is depends on whether that could be proven."""
 
