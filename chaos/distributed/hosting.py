@@ -22,7 +22,7 @@ from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 from chaos.transport import attached
 
-IDLE_S = 60.0
+IDLE_S = 20.0
 """A pool that nobody used for so long is ended: its caller may have been killed. The next batch makes another."""
 Tell = Callable[[str, int, str], None]
 

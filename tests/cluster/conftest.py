@@ -19,11 +19,11 @@ import pytest
 WITHIN_S = 40.0
 
 
-def until(what: str, is_so: Callable[[], bool]) -> None:
+def until(what: str, is_so: Callable[[], bool], within_s: float = WITHIN_S) -> None:
     """Wait for something outside of this process."""
-    end = time.monotonic() + WITHIN_S
+    end = time.monotonic() + within_s
     while not is_so():
-        assert time.monotonic() < end, f"not within {WITHIN_S:.0f} s: {what}"
+        assert time.monotonic() < end, f"not within {within_s:.0f} s: {what}"
         time.sleep(0.02)
 
 
