@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from chaos.runner.proof.values import Kind, Member, Source, Standing, Waker
 
-RESTING = "SZXT"
-"""States of a thread that does nothing now: asleep until something comes, dead, or stopped."""
 MARGIN_S = 0.05
 """A time limit counts as beyond the deadline only by so much: clocks are read one after the other."""
 
@@ -97,21 +95,6 @@ def _part(scene: Scene, until_s: float, roles: Mapping[int, str], owes: Collecti
         return None
     times = [source for source in scene.all_sources() if source.pid in stuck]
     return Verdict(Kind.PART, stuck, dormant, _earliest(times))
-
-
-def could_be_proven(members: Mapping[int, Member], roles: Mapping[int, str], owes: Collection[str]) -> bool:
-    """Whether a snapshot that is taken now could prove anything: not while somebody on the way up is on a processor, unless
-    a worker is missing, which may be one that never comes. Not by who has moved: a loop rests between its rounds."""
-    living = [pid for pid, member in members.items() if not member.dead]
-    busy = [pid for pid in living if any(task.state not in RESTING for task in members[pid].tasks)]
-    return all(_settled(roles.get(pid, ""), owes) for pid in busy) or bool(missing_of(living, roles, owes))
-
-
-def missing_of(living: Collection[int], roles: Mapping[int, str], owes: Collection[str]) -> list[str]:
-    """Workers that owe a milestone and are not there. None can be named while there is a process of which nobody knows
-    what it is."""
-    there = {roles.get(pid, "") for pid in living}
-    return [] if "" in there else sorted(role for role in owes if role.startswith("worker.") and role not in there)
 
 
 def _settled(role: str, owes: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from chaos.runner.proof import procfs
-from chaos.runner.proof.decide import RESTING, Scene
+from chaos.runner.proof.decide import Scene
 from chaos.runner.proof.ends import Unheld, Whose, World
 from chaos.runner.proof.gil import is_as_before
 from chaos.runner.proof.standing import stand
@@ -55,7 +55,7 @@ class Camera:
                 if self.last.get(task.tid) != task.switches:
                     moved.add(task.tid)
                     self._note_call(pid, task.tid)
-                elif task.state not in RESTING:
+                elif task.state not in "SZXT":
                     moved.add(task.tid)
         for tid in self.last.keys() - seen.keys():
             for table in (self.calls, self.since, self.rounds, self.woke_s, self.beats):
