@@ -37,10 +37,26 @@ DESCRIBE_BEFORE_S = 0.7
 """So long before the deadline everybody is asked where they stand, for what is said when it passes."""
 MOST_TRIES = 12
 """A tree with a loop in it stands still only between two rounds: how many looks may miss that moment."""
+FIRST_BELIEF_S, LAST_BELIEF_S = 0.5, 16.0
 TORN_TRIES = 8
 NEVER_ASK_IN = ("pause", "rt_sigsuspend", "rt_sigtimedwait", "write", "writev", "pwrite64", "sendto", "sendmsg", "recvmsg")
 """A signal ends these for good, or with a part of what was to be written: asking would be what the process waits for."""
 HUB_WAITS_IN = ("clock_nanosleep", "nanosleep", "select", "poll", "epoll_wait")
+
+
+Belief = tuple[float, float]
+"""(until when it is held, for how long that was)."""
+
+
+def _believe(table: dict[int, Belief], pid: int) -> None:
+    """``pid`` has no hub, or is no master: for a while, twice as long each time. It may have been asked on its way up."""
+    for_s = min(LAST_BELIEF_S, 2 * table[pid][1]) if pid in table else FIRST_BELIEF_S
+    table[pid] = procfs.now() + for_s, for_s
+
+
+def _believed(table: Mapping[int, Belief]) -> set[int]:
+    now_s = procfs.now()
+    return {pid for pid, (until_s, _) in table.items() if now_s < until_s}
 
 
 class Prover:
@@ -61,8 +77,8 @@ class Prover:
         self.backoff_s: dict[int, float] = {}
         self.ask_again_s: dict[int, float] = {}
         self.torn: dict[int, int] = {}
-        self.without_hub: set[int] = set()
-        self.no_master: set[int] = set()
+        self.without_hub: dict[int, Belief] = {}
+        self.no_master: dict[int, Belief] = {}
         self.scene: Scene | None = None
         self.roles: dict[int, str] = {}
         self.before: dict[int, tuple[float, float, int]] = {}
@@ -155,13 +171,13 @@ class Prover:
                     owes: Collection[str]) -> list[int]:
         """The processes whose answers may complete a proof: a limit that may be an eventlet hub's own, an alarm
         that may be somebody else's, a parent that may only wait for signals, or have lost the thread that starts workers."""
-        of_hubs = {one.tid for one in scene.standings if one.call in HUB_WAITS_IN} - self.without_hub
+        of_hubs = {one.tid for one in scene.standings if one.call in HUB_WAITS_IN} - _believed(self.without_hub)
         doubtful = {source.pid for source in scene.all_sources() if _is_doubtful(source, of_hubs, until_s, roles)}
         hoped = decide(without(scene, doubtful), until_s, roles, owes)
         if hoped is not None:
             return sorted(doubtful & hoped.rests_on)
         if _missing(scene, roles, owes):
-            return [pid for pid in scene.still - self.no_master if roles.get(pid) == "parent"]
+            return [pid for pid in scene.still - _believed(self.no_master) if roles.get(pid) == "parent"]
         return []
 
     def _answer_file(self, pid: int) -> Path:
@@ -176,9 +192,9 @@ class Prover:
                     continue
                 candidate.take(answer, procfs.now(), memory)
                 if pid in candidate.answers and said.hub_of(answer, answer.main) is None:
-                    self.without_hub.add(pid)
+                    _believe(self.without_hub, pid)
                 if pid in candidate.answers and not is_master(answer.main, answer.stacks):
-                    self.no_master.add(pid)
+                    _believe(self.no_master, pid)
                 if pid in candidate.torn() and self.torn.get(pid, 0) < TORN_TRIES:
                     self.torn[pid] = self.torn.get(pid, 0) + 1
                     self.ask_again_s[pid] = 0.0
