@@ -103,9 +103,10 @@ def _own_role(given):
 def _is_root():
     """Whether this is the first interpreter of the tree, also after an exec of itself: it notes its pid once."""
     try:
-        if not _tally.noted(where, "root"):
+        root = _tally.noted(where, "root")
+        if not root:
             _tally.note(where, "root")
-        return _tally.noted(where, "root") == posix.getpid()
+        return root in (0, posix.getpid())
     except OSError:
         return False
 

@@ -29,8 +29,6 @@ MOST_FIRINGS = 200
 """A persistent fault in a loop that polls fires for ever; what it did is known long before."""
 MOST_NOTICES = 1000
 MOST_TAKEN = 1000
-YOUNG_S, TITLES_EVERY = 0.15, 4
-"""A process is given its title soon after its birth: it is read at every look until then, later at every fourth."""
 CPU_WINDOW_S = 1.2
 STILL_STARTS_S = 1.0
 """What a launcher starts behind its own back (a thread of gunicorn's) may come so long after its signs of readiness: to be
@@ -72,7 +70,6 @@ class Facts:
         self.roles: dict[int, str] = {}
         self.titles: dict[str, int] = {}
         """Command lines that were seen, where they are looked at for secrets: a process may change its own at any time."""
-        self.looks = 0
         self.means: list[str] = []
         self.calls: dict[str, str] = {}
         self.addresses: dict[int, tuple[str, str]] = {}
@@ -187,7 +184,6 @@ class Facts:
     def look(self, seen: Sequence[tree.Seen], at_s: float) -> None:
         """One look at the tree (no zombies): who was born, who is gone, how much it uses."""
         at_s = round(at_s, 4)
-        self.looks += 1
         for one in seen:
             self.see(one.pid, one.parent_pid, self.roles.get(one.pid, ""), at_s)
         alive = {one.pid for one in seen}
@@ -222,7 +218,7 @@ class Facts:
             self.processes[pid] = Process(pid, parent_pid, role, tree.command(pid), at_s)
         elif known is not None and role and known.role != role:
             self.processes[pid] = replace(known, role=role)
-        if self.keeps_titles and (known is None or at_s < known.seen_s + YOUNG_S or self.looks % TITLES_EVERY == 0):
+        if self.keeps_titles:
             self.titles.setdefault(tree.command(pid), pid)
 
     # -- readings ------------------------------------------------------------------------------------------------

@@ -19,18 +19,6 @@ FOLDERS, FILES = ("tmp", "run"), ("hits", "pids")
 many were removed in the last five seconds, which is what a sweep does."""
 
 
-def remove(folder: Path) -> None:
-    """The folder of a run and all that is in it: a few files that chaos made, nearly always. shutil's way, which also bears
-    what somebody does to it meanwhile, is for the rest: it takes three times as long, a fortieth of a sweep."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                os.rmdir(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
-        folder.rmdir()
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 class Folder:
     """Use with ``with``: entering makes it at the path that the request names, leaving removes it.
 
@@ -46,7 +34,7 @@ class Folder:
         self.exits = contextlib.ExitStack()
 
     def __enter__(self) -> Folder:
-        self.exits.callback(remove, self.path)
+        self.exits.callback(shutil.rmtree, self.path, ignore_errors=True)
         for name in ("", *FOLDERS):
             path = self.path / name
             path.mkdir(exist_ok=True)

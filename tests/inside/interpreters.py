@@ -16,6 +16,7 @@ import chaos
 from chaos.arming import plan_text
 from chaos.model import Fault, Hits, token_of
 from chaos.runner import wire
+from chaos.runner.folder import FILES
 from processes import Deadline
 
 INSIDE = Path(chaos.__file__).parent / "inside"
@@ -93,8 +94,8 @@ class Lab:
         self.started: list[Started] = []
         self.heard: list[wire.Said] = []
         self.partial = b""
-        (folder / "hits").touch()
-        (folder / "pids").touch()
+        for name in FILES:
+            (folder / name).touch()
         os.mkfifo(folder / "events")
         self.events = os.open(folder / "events", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         (folder / "work").mkdir()

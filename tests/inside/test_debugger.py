@@ -11,6 +11,7 @@ import pytest
 
 from chaos.arming import DEBUG
 from chaos.model import Hits
+from chaos.runner.folder import FILES
 from inside.interpreters import SITE, TOKEN, Lab, Started, a_fault
 from inside.test_footprint import EVERY_PYTHON
 
@@ -33,7 +34,7 @@ class Desk:
         self.lab = lab
         self.run = lab.folder / "run"
         self.run.mkdir()
-        for name in ("hits", "pids"):
+        for name in FILES:
             (self.run / name).touch()
         (self.run / "events").symlink_to(lab.folder / "events")
         self.listening = listening

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-INSIDE = Path(__file__).resolve().parents[2] / "chaos" / "inside"
+from chaos.runner.folder import FILES, INSIDE
 
 
 @pytest.fixture
 def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(INSIDE))
+    monkeypatch.syspath_prepend(INSIDE)
     monkeypatch.delitem(sys.modules, "_chaos_tally", raising=False)
     import _chaos_tally
-    for name in ("hits", "pids"):
+    for name in FILES:
         (tmp_path / name).touch()
     return _chaos_tally
 
@@ -72,7 +72,7 @@ os._exit(0) if not child else os.waitpid(child, 0)
 
 def test_threads_and_processes_together_count_every_number_once(tally: Any, tmp_path: Path) -> None:
     """Each of three forks beside three threads that count; the child has none of them, and may have what they took away."""
-    command = [sys.executable, "-W", "ignore", "-c", CROWD, str(INSIDE), str(tmp_path)]
+    command = [sys.executable, "-W", "ignore", "-c", CROWD, INSIDE, str(tmp_path)]
     crowds = [subprocess.Popen(command) for _ in range(3)]
     assert [crowd.wait() for crowd in crowds] == [0, 0, 0]
     numbers = [int(number) for part in tmp_path.glob("found.*") for number in part.read_text().split()]

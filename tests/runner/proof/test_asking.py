@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.runner.folder import FILES
 from chaos.runner.proof.answers import Answer, hub_of, parse
 from chaos.runner.proof.prover import STATE_SIGNAL
 from other_pythons import PYTHONS as OTHERS
@@ -48,8 +49,8 @@ class Asked:
 
 @contextmanager
 def running(script: str, folder: Path, deadline: Deadline, python: str = sys.executable) -> Iterator[Asked]:
-    (folder / "hits").touch()
-    (folder / "pids").touch()
+    for name in FILES:
+        (folder / name).touch()
     (folder / "plan").write_text("")
     (folder / "script.py").write_text(PRELUDE + script)
     env = dict(os.environ, PYTHONPATH=str(INSIDE), CHAOS_AGENT=str(folder), CHAOS_ROLE="parent", LAB_T="0.5",

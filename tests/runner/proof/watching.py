@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chaos.runner import tree, wire
+from chaos.runner.folder import FILES
 from chaos.runner.proof.prover import STATE_SIGNAL, Prover
 from runner.proof.gallery import Exhibit
 from runner.proof.outsiders import ACTS, BEFORE_THE_MARK
@@ -98,7 +99,7 @@ class Observer:
         self.folder = folder
         self.how = json.loads((folder / "how.json").read_text())
         self.roles: dict[int, str] = {}
-        for name in ("hits", "pids"):
+        for name in FILES:
             (folder / name).touch()
         (folder / "plan").write_text("")
         os.mkfifo(folder / "events")
