@@ -2,8 +2,9 @@
 
     python benchmarks/warm.py [--runs N] [--sweep | --target NAME]
 
-The case is the sample's start that fails (``service.start`` raises), with one worker. The three are run in turns, so that a
-busy minute of the machine meets all of them alike; medians with the smallest and the largest, and ratios within this run.
+The cases are starts of the sample that fail, with one worker: one for each thing that chaos exists to break (`FAILS`). The
+three ways are run in turns, so that a busy minute of the machine meets all of them alike; medians with the smallest and the
+largest, and ratios within this run; at the end of each backend those over all its starts.
 ``--sweep`` also times the default sweep with one job and with two. ``--target``: of another launcher (an entry in the current
 folder) a good start, from exec until it has served, was stopped and has ended, warm and cold; its floor nobody has written.
 """
@@ -19,9 +20,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from bare import AHEAD, FRESH, INSIDE
 
+from chaos.catalog import BY_NAME
 from chaos.model import Case, Fault
 from chaos.prepare import Timing, request_for
 from chaos.runner.folder import Folder
@@ -29,11 +32,16 @@ from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 from chaos.target import Target, resolve
 
+FAILS = ("service.create", "rpc.server.create", "service.start", "thread.spawn")
+SPAWNS = {"eventlet": "greenthread.spawn", "threading": "process.spawn"}
+IN_WORKER = ("rpc.server.create", "service.start")
+"""Where a backend has workers also for one: under threading."""
+
 FLOOR = """
 import os, sys, time
 """ + AHEAD + """from chaos.sample import service
-def start(self):
-    raise RuntimeError("start failed")
+def fail(*given, **named):
+    raise RuntimeError("injected")
 fork, wait, read, write = os.fork, os.waitpid, os.read, os.write
 while read(0, 1):
     began = time.monotonic()
@@ -44,19 +52,33 @@ while read(0, 1):
     write(1, b"%.6f\\n" % (time.monotonic() - began))
 else:
     os._exit(0)
-""" + FRESH + """service.SchedulerService.start = start
+""" + FRESH + """for module, *names, last in {places!r}:
+    owner = sys.modules.get(module)
+    for name in names:
+        owner = getattr(owner, name, None)
+    original = getattr(owner, last, None)
+    for one in (owner, *sys.modules.values()) if original else ():      # other modules have it by the same name
+        if vars(one).get(last) in (original, vars(owner).get(last)):
+            setattr(one, last, fail)
 from chaos.sample.launcher import main
 sys.exit(main())
 """
 
 
+def places(site: str) -> list[tuple[str, ...]]:
+    """What is replaced at the floor for a site: module and names, down to the attribute."""
+    if site.startswith("service."):
+        return [("chaos.sample.service", "SchedulerService", site.removeprefix("service."))]
+    return [(place.module, *place.qualified.split(".")) for place in BY_NAME[site].places]
+
+
 class Floor:
     """The bare forks."""
 
-    def __init__(self, request: Request, ahead: str, folder: str) -> None:
+    def __init__(self, request: Request, ahead: str, folder: str, site: str) -> None:
         held = Folder(replace(request, folder=folder)).__enter__()
         argv = [held.filled(word) for word in request.argv[2:]]
-        text = FLOOR.format(inside=INSIDE, ahead=ahead)
+        text = FLOOR.format(inside=INSIDE, ahead=ahead, places=places(site))
         env = {name: value for name, value in os.environ.items() if not name.startswith("CHAOS")}
         self.process = subprocess.Popen([sys.executable, "-c", text, *argv], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
@@ -79,28 +101,35 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def measure(target: Target, backend: str, runs: int, folder: str) -> tuple[list[float], list[float], list[float]]:
+class Times(NamedTuple):
     """Seconds a case: at the floor, warm, cold."""
+
+    floor: list[float]
+    warm: list[float]
+    cold: list[float]
+
+
+def measure(target: Target, backend: str, site: str, runs: int, folder: str) -> Times:
     base = Case(target.name, backend, 1)
-    role = "parent" if backend == "eventlet" else "worker"
-    case = replace(base, faults=(Fault("service.start", "raise", ("RuntimeError",), role),))
+    role = "worker" if backend == "threading" and site in IN_WORKER else "parent"
+    case = replace(base, faults=(Fault(site, "raise", ("RuntimeError",), role),))
     with Pool(1) as pool:
         seen = pool.run_one(request_for(target, base, Timing(), None, learns=True))
         ahead = pool.remember((*seen.ahead, *(f"said\t{line}" for line in seen.output.splitlines())))
         cold = request_for(target, case, Timing(), seen.expected)
         warm = replace(cold, ahead=ahead)
-        floor = Floor(cold, ahead, folder)
+        floor = Floor(cold, ahead, folder, site)
         first = pool.run_one(warm)
         assert first.started_as == "warm" and first.fired, first.started_as
         floor()
-        found: tuple[list[float], list[float], list[float]] = ([], [], [])
+        times = Times([], [], [])
         for turn in range(runs):
-            found[0].append(floor())
-            found[1].append(timed(lambda: pool.run_one(warm)))
+            times.floor.append(floor())
+            times.warm.append(timed(lambda: pool.run_one(warm)))
             if turn % 3 == 0:
-                found[2].append(timed(lambda: pool.run_one(cold)))
+                times.cold.append(timed(lambda: pool.run_one(cold)))
         floor.close()
-    return found
+    return times
 
 
 def measure_good(target: Target, backend: str, runs: int) -> tuple[list[float], list[float]]:
@@ -127,6 +156,14 @@ def others(target: Target, runs: int) -> None:
         print(told(f"{target.name}, {backend}: cold", cold, None))
         ratio = statistics.median(cold) / statistics.median(warm)
         print(f"| {target.name}, {backend}: cold to warm | | | | {ratio:.1f} |", flush=True)
+
+
+def show(name: str, times: Times) -> None:
+    bottom = statistics.median(times.floor)
+    print(told(f"{name}: floor", times.floor, None))
+    print(told(f"{name}: warm", times.warm, bottom))
+    print(told(f"{name}: cold", times.cold, bottom))
+    print(f"| {name}: cold to warm | | | | {statistics.median(times.cold) / statistics.median(times.warm):.1f} |", flush=True)
 
 
 def told(name: str, times: list[float], to: float | None) -> str:
@@ -157,13 +194,14 @@ def main() -> None:
         others(target, options.runs)
         return
     for backend in target.backends:
-        with tempfile.TemporaryDirectory() as folder:
-            floor, warm, cold = measure(target, backend, options.runs, os.path.join(folder, "run"))
-        bottom = statistics.median(floor)
-        print(told(f"{backend}: floor", floor, None))
-        print(told(f"{backend}: warm", warm, bottom))
-        print(told(f"{backend}: cold", cold, bottom))
-        print(f"| {backend}: cold to warm | | | | {statistics.median(cold) / statistics.median(warm):.1f} |", flush=True)
+        whole = Times([], [], [])
+        for site in (*FAILS, SPAWNS[backend]):
+            with tempfile.TemporaryDirectory() as folder:
+                times = measure(target, backend, site, options.runs, os.path.join(folder, "run"))
+            show(f"{backend}, {site}", times)
+            for of_all, of_site in zip(whole, times, strict=True):
+                of_all.extend(of_site)
+        show(f"{backend}, all of these", whole)
     if options.sweep:
         sweeps()
 

@@ -28,8 +28,10 @@ from chaos.runner.proof.words import role_text, text_of
 STATE_SIGNAL = 60
 """See inside/_chaos_agent.py."""
 AGAIN_AFTER_S = 0.05
-FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.1, 2.0
+ASKED_S = (0.1, 2.0)
 """How soon one process is asked again, doubling: whoever is asked often is disturbed."""
+BELIEVED_S = (0.5, 16.0)
+"""How long it is believed, doubling, that a process has no hub, or is no master: it may have been asked on its way up."""
 FIRST_PAUSE_S, LOOK_AGAIN_S = 0.02, 0.5
 """Where nothing moves and nothing is proven: how soon that is looked at again, doubling. A tree with a loop in it stands
 still only between two rounds, and who is outside may go away."""
@@ -37,26 +39,31 @@ DESCRIBE_BEFORE_S = 0.7
 """So long before the deadline everybody is asked where they stand, for what is said when it passes."""
 MOST_TRIES = 12
 """A tree with a loop in it stands still only between two rounds: how many looks may miss that moment."""
-FIRST_BELIEF_S, LAST_BELIEF_S = 0.5, 16.0
 TORN_TRIES = 8
 NEVER_ASK_IN = ("pause", "rt_sigsuspend", "rt_sigtimedwait", "write", "writev", "pwrite64", "sendto", "sendmsg", "recvmsg")
 """A signal ends these for good, or with a part of what was to be written: asking would be what the process waits for."""
 HUB_WAITS_IN = ("clock_nanosleep", "nanosleep", "select", "poll", "epoll_wait")
 
 
-Belief = tuple[float, float]
-"""(until when it is held, for how long that was)."""
+class Pauses:
+    """A pause for each process, from ``first_s`` doubling to ``last_s`` each time that it begins anew."""
 
+    def __init__(self, first_s: float, last_s: float) -> None:
+        self.first_s, self.last_s = first_s, last_s
+        self.span_s: dict[int, float] = {}
+        self.until_s: dict[int, float] = {}
 
-def _believe(table: dict[int, Belief], pid: int) -> None:
-    """``pid`` has no hub, or is no master: for a while, twice as long each time. It may have been asked on its way up."""
-    for_s = min(LAST_BELIEF_S, 2 * table[pid][1]) if pid in table else FIRST_BELIEF_S
-    table[pid] = procfs.now() + for_s, for_s
+    def begin(self, pid: int) -> None:
+        self.span_s[pid] = min(self.last_s, 2 * self.span_s[pid]) if pid in self.span_s else self.first_s
+        self.until_s[pid] = procfs.now() + self.span_s[pid]
 
+    def end(self, pid: int) -> None:
+        self.until_s.pop(pid, None)
 
-def _believed(table: Mapping[int, Belief]) -> set[int]:
-    now_s = procfs.now()
-    return {pid for pid, (until_s, _) in table.items() if now_s < until_s}
+    def lasting(self) -> set[int]:
+        """Of whom it lasts."""
+        now_s = procfs.now()
+        return {pid for pid, until_s in self.until_s.items() if now_s < until_s}
 
 
 class Prover:
@@ -74,11 +81,10 @@ class Prover:
         self.look_again_s = 0.0
         self.pause_s = 0.0
         self.unproven: frozenset[tuple[int, int]] = frozenset()
-        self.backoff_s: dict[int, float] = {}
-        self.ask_again_s: dict[int, float] = {}
+        self.asked = Pauses(*ASKED_S)
         self.torn: dict[int, int] = {}
-        self.without_hub: dict[int, Belief] = {}
-        self.no_master: dict[int, Belief] = {}
+        self.without_hub = Pauses(*BELIEVED_S)
+        self.no_master = Pauses(*BELIEVED_S)
         self.scene: Scene | None = None
         self.roles: dict[int, str] = {}
         self.before: dict[int, tuple[float, float, int]] = {}
@@ -148,13 +154,11 @@ class Prover:
     def _ask(self, candidate: Candidate, pids: Iterable[int]) -> None:
         """Ask each Python of ``pids`` where it stands; by a signal, which a wait survives, but for a few."""
         calls = {standing.tid: standing.call for standing in candidate.scene.standings}
-        now_s = procfs.now()
-        for pid in pids:
+        for pid in set(pids) - self.asked.lasting():
             main = next((task for task in candidate.scene.members[pid].tasks if task.tid == pid), None)
-            if main is None or not _hears(main, calls.get(pid, "")) or now_s < self.ask_again_s.get(pid, 0.0):
+            if main is None or not _hears(main, calls.get(pid, "")):
                 continue
-            self.backoff_s[pid] = min(LAST_BACKOFF_S, 2 * self.backoff_s.get(pid, FIRST_BACKOFF_S / 2))
-            self.ask_again_s[pid] = now_s + self.backoff_s[pid]
+            self.asked.begin(pid)
             if self._ask_one(pid):
                 candidate.asked[pid] = procfs.now()
 
@@ -171,13 +175,13 @@ class Prover:
                     owes: Collection[str]) -> list[int]:
         """The processes whose answers may complete a proof: a limit that may be an eventlet hub's own, an alarm
         that may be somebody else's, a parent that may only wait for signals, or have lost the thread that starts workers."""
-        of_hubs = {one.tid for one in scene.standings if one.call in HUB_WAITS_IN} - _believed(self.without_hub)
+        of_hubs = {one.tid for one in scene.standings if one.call in HUB_WAITS_IN} - self.without_hub.lasting()
         doubtful = {source.pid for source in scene.all_sources() if _is_doubtful(source, of_hubs, until_s, roles)}
         hoped = decide(without(scene, doubtful), until_s, roles, owes)
         if hoped is not None:
             return sorted(doubtful & hoped.rests_on)
         if _missing(scene, roles, owes):
-            return [pid for pid in scene.still - _believed(self.no_master) if roles.get(pid) == "parent"]
+            return [pid for pid in scene.still - self.no_master.lasting() if roles.get(pid) == "parent"]
         return []
 
     def _answer_file(self, pid: int) -> Path:
@@ -192,12 +196,12 @@ class Prover:
                     continue
                 candidate.take(answer, procfs.now(), memory)
                 if pid in candidate.answers and said.hub_of(answer, answer.main) is None:
-                    _believe(self.without_hub, pid)
+                    self.without_hub.begin(pid)
                 if pid in candidate.answers and not is_master(answer.main, answer.stacks):
-                    _believe(self.no_master, pid)
+                    self.no_master.begin(pid)
                 if pid in candidate.torn() and self.torn.get(pid, 0) < TORN_TRIES:
                     self.torn[pid] = self.torn.get(pid, 0) + 1
-                    self.ask_again_s[pid] = 0.0
+                    self.asked.end(pid)
 
     # -- concluding --------------------------------------------------------------------------------------------------
 
