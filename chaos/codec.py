@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import json
 import types
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -25,6 +26,9 @@ Work = Callable[[Any], Any]
 _WRITTEN_AS = {StillRunning: {"after_s": "running_after_s"}}
 """Fields whose key is not their name: the three endings share one place, so the key must say which of them it is."""
 
+
+json_of: Callable[[Any], str] = json.JSONEncoder(check_circular=False).encode
+"""Data as JSON. What `to_data` gives is a tree: to look for circles in it would be a third of the work."""
 
 _SHOWN = 80
 """Characters of a wrong value that an error shows: enough to recognise it, not a whole log."""

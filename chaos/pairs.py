@@ -31,16 +31,20 @@ def pairs_of(cases: Iterable[Case], serving: Callable[[Case], Roles]) -> Mapping
     for group in _alike(cases):
         both = list(combinations(group, 2))
         for a, b in (*((a, b) for a, b in both if pair_key(a) == pair_key(b)), *both):
-            if a not in found and b not in found and is_pair(a, serving(a), b, serving(b)):
+            if a not in found and b not in found and _are_two_ends(a, serving(a), b, serving(b)):
                 found[a], found[b] = b, a
     return found
 
 
 def is_pair(a: Case, serve_a: Roles, b: Case, serve_b: Roles) -> bool:
     """Whether the two are one case on two backends."""
-    if a.backend == b.backend or _without_roles(a) != _without_roles(b):
-        return False
-    return all(_plays_the_part(mine, serve_a, its, serve_b) for mine, its in zip(a.faults, b.faults, strict=True))
+    return _without_roles(a) == _without_roles(b) and _are_two_ends(a, serve_a, b, serve_b)
+
+
+def _are_two_ends(a: Case, serve_a: Roles, b: Case, serve_b: Roles) -> bool:
+    """`is_pair`, of two that differ in nothing but their backends and roles."""
+    return a.backend != b.backend and all(
+        _plays_the_part(mine, serve_a, its, serve_b) for mine, its in zip(a.faults, b.faults, strict=True))
 
 
 def is_by_part(a: Case, b: Case) -> bool:

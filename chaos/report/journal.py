@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import chaos
-from chaos.codec import from_data, to_data
+from chaos.codec import from_data, json_of, to_data
 from chaos.events import (
     CaseFinished,
     CaseRejudged,
@@ -106,7 +106,7 @@ class Journal:
 def _append(file: io.FileIO, data: Mapping[str, Any]) -> int:
     """Write one whole line, or none; where it begins. What a full disk or a Ctrl-C left half done is cut off, and goes up."""
     start = file.seek(0, os.SEEK_END)
-    rest = memoryview(json.dumps(data).encode() + b"\n")
+    rest = memoryview(json_of(data).encode() + b"\n")
     try:
         while rest:
             rest = rest[file.write(rest) :]

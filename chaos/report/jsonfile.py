@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from chaos.caseid import format_case
+from chaos.codec import json_of
 from chaos.events import CaseFinished, Event, Planned, VariantReady
 from chaos.model import Judged
 from chaos.report.document import (
@@ -36,11 +37,11 @@ def json_lines(results: Results, evidence: Evidence, suffix: str = "") -> Iterat
     yield "{\n"
     for name, value in head_data(results, suffix).items():
         yield f"{json.dumps(name)}: "
-        yield from _items(value) if isinstance(value, Iterator) else [json.dumps(value)]
+        yield from _items(value) if isinstance(value, Iterator) else [json_of(value)]
         yield ",\n"
     yield _CASES
     for index, line in enumerate(results.cases):
-        yield (",\n" if index else "\n") + json.dumps(case_data_of(line.case, *evidence.data(line), suffix, line.known))
+        yield (",\n" if index else "\n") + json_of(case_data_of(line.case, *evidence.data(line), suffix, line.known))
     yield "\n]}\n"
 
 
@@ -48,7 +49,7 @@ def _items(values: Iterator[Any]) -> Iterator[str]:
     """A list as text, an item at a time."""
     yield "["
     for index, value in enumerate(values):
-        yield (", " if index else "") + json.dumps(value)
+        yield (", " if index else "") + json_of(value)
     yield "]"
 
 

@@ -26,7 +26,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from chaos.codec import from_data, make_writers, to_data
+from chaos.codec import from_data, json_of, make_writers, to_data
 from chaos.model import Observation
 from chaos.runner import ending, tree
 from chaos.runner.launch import CannotStart
@@ -227,7 +227,7 @@ BROKEN = b'{"harness": '
 
 
 def _json(seen: Observation) -> bytes:
-    return json.dumps(to_data(seen)).encode()
+    return json_of(to_data(seen)).encode()
 
 
 def _broken(why: str) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from chaos.codec import from_data, to_data
+from chaos.codec import from_data, json_of, to_data
 from chaos.model import Expectation, Observation, StillRunning
 from chaos.runner.request import HELD, Network, Request
 
@@ -50,7 +50,7 @@ class Host:
         assert self.process.stdin is not None
         self.requests[request.folder] = request
         with contextlib.suppress(BrokenPipeError, ValueError):  # it is dead, or told to go: the end of its output says so
-            self.process.stdin.write(json.dumps(to_data(request)).encode() + b"\n")
+            self.process.stdin.write(json_of(to_data(request)).encode() + b"\n")
             self.process.stdin.flush()
 
     def answers(self) -> Iterator[tuple[Request, Observation]]:

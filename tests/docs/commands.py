@@ -66,7 +66,7 @@ COMMANDS: dict[str, dict[str, Run | Elsewhere]] = {
         "python benchmarks/starts.py": Run(
             "PYTHONPATH=benchmarks python -c 'import starts; starts.RUNS = 1; starts.REPEATS = 10; starts.main()'", 0,
             "report.json, a case"),
-        "python benchmarks/warm.py": Run("python benchmarks/warm.py --runs 1", 0, "threading: cold to warm"),
+        "python benchmarks/warm.py": Run("python benchmarks/warm.py --runs 1", 0, "threading, all of these: cold to warm"),
         "python benchmarks/jobs.py": Run(
             "python benchmarks/jobs.py --turns 1 --only '*/eventlet/w1/service.start*=raise*'", 0, "| speed-up |"),
         "python benchmarks/proxy.py": Run("", 0, "the proxy costs"),
