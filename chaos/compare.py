@@ -13,6 +13,8 @@ from chaos.report.safetext import for_markdown
 SLOWER_FACTOR = 1.5
 SLOWER_BY_S = 0.5
 """A case is slower when it takes half as long again, and half a second more: below that, two nights differ by chance."""
+MOST_SLOWER = 20
+"""So many are told for a reader; the data has all. On a machine that was busy, or cold where it was warm, most cases are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Change:
         """``clean-exit -> respawn-loop``; a case that is in one report only says nothing."""
         was, now = (str(line.outcome) if line else "not run" for line in (self.was, self.now))
         return now if was == now else f"{was} -> {now}"
+
+    @property
+    def grew_s(self) -> float:
+        return self.now.elapsed_s - self.was.elapsed_s if self.was and self.now else 0.0
 
     @property
     def times(self) -> str:
@@ -81,12 +87,24 @@ def _detail(group: str, change: Change) -> str:
     return "" if group.startswith("only") else change.told
 
 
+def _told(group: str, changes: Sequence[Change]) -> Sequence[Change]:
+    """Those of a group that are worth a reader's line: of many that are slower the ones that grew most."""
+    if group != "slower" or len(changes) <= MOST_SLOWER:
+        return changes
+    return sorted(changes, key=lambda change: change.grew_s, reverse=True)[:MOST_SLOWER]
+
+
+def _title(told: Sequence[Change], changes: Sequence[Change]) -> str:
+    return f"{len(changes)}" if told == changes else f"{len(changes)}, these {len(told)} most"
+
+
 def as_text(found: Comparison) -> str:
-    """Each group that is not empty with its case ids; then a line of counts."""
+    """Each group that is not empty with its case ids, the slower ones shortened; then a line of counts."""
     lines: list[str] = []
     for name, changes in found.items():
-        lines += [f"{name}: {len(changes)}"] if changes else []
-        lines += [f"  {change.case_id}  {_detail(name, change)}".rstrip() for change in changes]
+        told = _told(name, changes)
+        lines += [f"{name}: {_title(told, changes)}"] if changes else []
+        lines += [f"  {change.case_id}  {_detail(name, change)}".rstrip() for change in told]
     return "\n".join([*lines, counts(found)])
 
 
@@ -94,10 +112,11 @@ def as_markdown(found: Comparison) -> str:
     """The counts, then a table a group, for a page that a CI job shows. The reason stands beside what fails."""
     parts = [f"**{counts(found)}**"]
     for name, changes in found.items():
-        if changes:
-            parts += ["", f"### {name[0].upper()}{name[1:]} ({len(changes)})", "", "| case | what | why |", "|---|---|---|"]
+        if told := _told(name, changes):
+            parts += ["", f"### {name[0].upper()}{name[1:]} ({_title(told, changes)})", ""]
+            parts += ["| case | what | why |", "|---|---|---|"]
             parts += [f"| {_code(c.case_id)} | {_detail(name, c)} | {for_markdown(c.now.why if c.now else '')} |"
-                      for c in changes]
+                      for c in told]
     return "\n".join(parts)
 
 

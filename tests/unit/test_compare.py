@@ -94,6 +94,17 @@ def test_a_slower_case_is_told_with_both_times_and_another_outcome_is_not_called
     assert comparison(_taking(1.0), _taking(9.0, Outcome.HANG_PROVEN))["slower"] == []
 
 
+def test_of_many_that_are_slower_the_ones_that_grew_most_are_told_and_the_data_has_all() -> None:
+    ids = [f"scheduler/eventlet/w1/thread.spawn#{n}=raise:MemoryError" for n in range(1, 26)]
+    before = [a_verdict(Outcome.CLEAN_EXIT, case_id) for case_id in ids]
+    found = comparison(before, [replace(line, elapsed_s=line.elapsed_s + 1 + n) for n, line in enumerate(before)])
+    for text in (as_text(found), as_markdown(found)):
+        told = [one for line in text.splitlines() for one in ids if f"{one} " in line.replace("`", " ")]
+        assert told == ids[:4:-1]
+        assert "25, these 20 most" in text
+    assert len(as_data(found)["slower"]) == 25
+
+
 def test_a_reason_cannot_break_a_table_or_be_markup() -> None:
     hostile = replace(FAILS, why="status: a | b <script>alert(1)</script> `x` [l](http://e) \n @all #1")
     text = as_markdown(comparison([PASSES], [hostile]))
