@@ -10,6 +10,7 @@ the reports. Each size runs in a fresh process. Processor time, without that in 
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -145,13 +146,17 @@ def peak_mb() -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
 
-def main(words: list[str]) -> None:
-    if words[:1] == ["--one"]:
-        measured(int(words[1]))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sizes", metavar="CASES", type=int, nargs="*", default=SIZES, help="of the sweeps, about")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        measured(options.sizes[0])
         return
     print("| cases | processor time a case | peak memory | of it for cases | a case | journal | report.html |")
     print("|---|---|---|---|---|---|---|")
-    for size in map(int, words or SIZES):
+    for size in options.sizes:
         run = subprocess.run([sys.executable, __file__, "--one", str(size)], check=True, capture_output=True, text=True)
         found = json.loads(run.stdout)
         cases, grown = found["cases"], found["peak_mb"] - found["plain_mb"]
@@ -161,4 +166,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

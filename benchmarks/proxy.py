@@ -9,6 +9,7 @@ more above the forwarder's. Takes about five seconds.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import multiprocessing
 import platform
@@ -90,6 +91,7 @@ def trips(port: int) -> list[float]:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     with served() as there, served(there) as plain, open_wire() as wire, \
             wire.proxy("bench", to=("127.0.0.1", there)) as proxy, wire.proxy("armed", to=("127.0.0.1", there)) as armed:
         armed.arm("later", "reset_peer", moment="at:Queue.Declare")

@@ -10,6 +10,7 @@ minutes at the most, with status 1 where no turn was whole.
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import select
@@ -190,6 +191,7 @@ def row_text(row: Row) -> str:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     until = time.monotonic() + AT_MOST_S * 0.8      # the run that is under way at the end needs the rest
     print(f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}, "
           f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")

@@ -182,7 +182,7 @@ def sweeps() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=21)
     parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--target", metavar="NAME")
