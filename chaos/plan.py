@@ -69,7 +69,9 @@ MOST_TELLING = ("service.create", "service.start", "rpc.server.start", "rpc.list
 SIGNALLED = ("service.create", "launcher.launch", "process.fork", "launcher.wait", "service.start", "rpc.server.start")
 """Where SIGTERM is most likely to be forgotten: before the launcher listens, between its forks, while a worker starts."""
 
-LIMITS = (("nofile", "0"), ("nofile", "20"), ("nproc",), ("as", "1"), ("as", "64"), ("fsize", "0"))
+LIMITS = (("nofile", "0"), ("nofile", "20"), ("nproc",), ("as", "1"), ("as", "24"), ("fsize", "0"))
+"""24 MiB: room for two stacks of threads and not for more. From 40 to 80 it is chance how far it gets: the C library gives a
+new thread a heap of its own, of 64, if it fits where the kernel puts it."""
 IMAGE: tuple[tuple[str, tuple[str, ...]], ...] = (
     *(("limit", args) for args in (("nofile", "8"), ("nofile", "64"), ("nproc",), ("as", "32"), ("fsize", "0"),
                                    ("disk", "0"))),
