@@ -308,7 +308,8 @@ def sites_fired(cases: Iterable[Line]) -> frozenset[str]:
 
 def planned_sites(results: Results) -> tuple[str, ...]:
     """The sites of all planned cases, each once."""
-    return tuple(dict.fromkeys(fault.site for case_id in results.planned for fault in parse_case(case_id).faults))
+    finished = dict.fromkeys(fault.site for line in results.cases for fault in line.case.faults)
+    return tuple({**finished, **dict.fromkeys(fault.site for one in results.not_run for fault in parse_case(one).faults)})
 
 
 def coverage(found: Iterable[str], planned: Sequence[str], fired: Collection[str]) -> str:
