@@ -193,8 +193,7 @@ def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
     """Every case of the plan that ``--only`` lets through. Raises nothing: an empty plan is the caller's to explain."""
     cases = [case for variant in variants for case in plan(variant, options.profile, is_ours=options.breaks_broker,
                                                                 extra=options.extra_sites)]
-    only = options.only     # an id takes time, and nobody may ask for it
-    return [case for case in cases if (not only or wanted(format_case(case), only)) and _ours(case, options.shard)]
+    return [case for case in cases if wanted(case, options.only) and _ours(case, options.shard)]
 
 
 def _ours(case: Case, shard: tuple[int, int]) -> bool:
@@ -208,8 +207,9 @@ def _ours(case: Case, shard: tuple[int, int]) -> bool:
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) % count == number - 1
 
 
-def wanted(case_id: str, only: Sequence[str]) -> bool:
-    return not only or any(fnmatch.fnmatchcase(case_id, glob) for glob in only)
+def wanted(case: Case, only: Sequence[str]) -> bool:
+    """Whether ``--only`` lets it through. Its id, which takes time, is made only where there are globs."""
+    return not only or any(fnmatch.fnmatchcase(format_case(case), glob) for glob in only)
 
 
 def run_cases(pool: Runs, requests: Iterable[Request], seed: int, pairs: Mapping[Case, Case]) -> Iterator[Event]:

@@ -36,7 +36,7 @@ from chaos.target import Target
 def _on_real(target: Target, asked: Options) -> Iterator[Case]:
     for base in variants_of(target, asked):
         for case in (base, *transport_cases(base, asked.profile)):
-            if wanted(format_case(case), asked.only):
+            if wanted(case, asked.only):
                 yield case
 
 
@@ -116,7 +116,7 @@ def _say_untraced(asked: Options, baselines: Sequence[Variant]) -> None:
     if tracer():
         return
     say_not_run("strace is not on PATH", (case for one in baselines if not one.baseline.seen.expected.speaks
-                                          for case in untraced(one.baseline.case) if wanted(format_case(case), asked.only)))
+                                          for case in untraced(one.baseline.case) if wanted(case, asked.only)))
 
 
 def _is_only_a_part(asked: Options, baselines: Sequence[Variant]) -> bool:

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 from chaos import __version__
-from chaos.codec import from_data, to_data
+from chaos.codec import from_data, json_of, to_data
 from chaos.model import Observation
 from chaos.runner.request import Request
 
@@ -45,7 +45,7 @@ class Batch:
 def packed(number: int, requests: tuple[Request, ...], remembered: dict[str, str], run: str) -> Batch:
     ahead = {one.ahead: remembered[one.ahead] for one in requests if one.ahead}
     return Batch(number, len(requests), f"{run}-news", f"{run}-ticket-{number}",
-                 json.dumps([to_data(one) for one in requests]), json.dumps(ahead))
+                 json_of([to_data(one) for one in requests]), json.dumps(ahead))
 
 
 def unpacked(batch: Batch) -> list[Request]:
@@ -58,7 +58,7 @@ def with_ahead(request: Request, paths: dict[str, str]) -> Request:
 
 
 def told(observation: Observation) -> str:
-    return json.dumps(to_data(observation))
+    return json_of(to_data(observation))
 
 
 def heard(text: str) -> Observation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Protocol, TypeVar, assert_never
 
 from chaos.calls import is_call
@@ -308,8 +309,8 @@ def sites_fired(cases: Iterable[Line]) -> frozenset[str]:
 
 def planned_sites(results: Results) -> tuple[str, ...]:
     """The sites of all planned cases, each once."""
-    finished = dict.fromkeys(fault.site for line in results.cases for fault in line.case.faults)
-    return tuple({**finished, **dict.fromkeys(fault.site for one in results.not_run for fault in parse_case(one).faults)})
+    cases = chain((line.case for line in results.cases), map(parse_case, results.not_run))
+    return tuple(dict.fromkeys(fault.site for case in cases for fault in case.faults))
 
 
 def coverage(found: Iterable[str], planned: Sequence[str], fired: Collection[str]) -> str:
