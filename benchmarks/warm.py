@@ -42,6 +42,16 @@ import os, sys, time
 """ + AHEAD + """from chaos.sample import service
 def fail(*given, **named):
     raise RuntimeError("injected")
+for module, *names, last in {places!r}:
+    owner = sys.modules.get(module)
+    for name in names:
+        owner = getattr(owner, name, None)
+    original = getattr(owner, last, None)
+    if original is not None:
+        setattr(owner, last, fail)
+        for other in list(sys.modules.values()):        # who imported it by name
+            if vars(other).get(last) is original:
+                setattr(other, last, fail)
 fork, wait, read, write = os.fork, os.waitpid, os.read, os.write
 while read(0, 1):
     began = time.monotonic()
@@ -52,15 +62,7 @@ while read(0, 1):
     write(1, b"%.6f\\n" % (time.monotonic() - began))
 else:
     os._exit(0)
-""" + FRESH + """for module, *names, last in {places!r}:
-    owner = sys.modules.get(module)
-    for name in names:
-        owner = getattr(owner, name, None)
-    original = getattr(owner, last, None)
-    for one in (owner, *sys.modules.values()) if original else ():      # other modules have it by the same name
-        if vars(one).get(last) in (original, vars(owner).get(last)):
-            setattr(one, last, fail)
-from chaos.sample.launcher import main
+""" + FRESH + """from chaos.sample.launcher import main
 sys.exit(main())
 """
 
