@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from chaos.caseid import format_case
+from chaos.judge import judge
 from chaos.model import Case, Grade, Judged, Observation, Outcome, Phase, Verdict, Warm
 
 SHARE = 160
@@ -41,6 +42,14 @@ def confirmed(warm: Judged, cold: Judged) -> Judged:
     note = (f"a warm and a cold run disagree: {warm.verdict.outcome} ({warm.verdict.grade}) warm, "
             f"{cold.verdict.outcome} ({cold.verdict.grade}) cold")
     return replace(cold, verdict=Verdict(cold.verdict.outcome, Grade.UNKNOWN, note=note), beside=warm.seen)
+
+
+def judged_again(one: Judged) -> Judged:
+    """What today's rules say of what was seen then; of a warm and a cold run that did not agree, what they say together."""
+    cold = replace(one, verdict=judge(one.case, one.seen), beside=None)
+    if one.beside is None:
+        return cold
+    return confirmed(Judged(one.case, one.beside, judge(one.case, one.beside)), cold)
 
 
 def _word(judged: Judged) -> tuple[Outcome, Grade]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from chaos.model import Case, Judged, Variant, Verdict
 
+SHARD = "--shard "
+"""How it is spelled in ``part`` that one machine of several ran it: before ``K/N``."""
+
 
 @dataclass(frozen=True, slots=True)
 class SweepStarted:

@@ -12,12 +12,12 @@ from typing import Any
 
 from chaos.caseid import format_case
 from chaos.errors import UsageError
-from chaos.events import CaseFinished, Event, Planned, SweepFinished, SweepStarted, VariantReady
+from chaos.events import SHARD, CaseFinished, Event, Planned, SweepFinished, SweepStarted, VariantReady
 from chaos.model import Case, Judged, Variant
 from chaos.pairs import pairs_of, serving_in
 from chaos.report.document import finished_of, not_run_of, started_of, variants_of
 from chaos.report.jsonfile import read_cases, read_head
-from chaos.sweep import as_pair
+from chaos.sweep import as_pair, healthy
 
 
 def merged(paths: Sequence[Path]) -> Iterator[Event]:
@@ -56,18 +56,21 @@ def _one_start(paths: Sequence[Path], starts: Sequence[SweepStarted]) -> SweepSt
 def _part(parts: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """What left cases out of the whole: not that it was sharded, where every shard is here."""
     every = dict.fromkeys(option for part in parts for option in part)
-    shards = {option.removeprefix("--shard ") for option in every if option.startswith("--shard ")}
+    shards = {option.removeprefix(SHARD) for option in every if option.startswith(SHARD)}
     counts = {shard.partition("/")[2] for shard in shards}
     all_there = len(counts) == 1 and len(shards) == int(next(iter(counts)))
-    return tuple(option for option in every if not (all_there and option.startswith("--shard ")))
+    return tuple(option for option in every if not (all_there and option.startswith(SHARD)))
 
 
 def _variants(heads: Sequence[Mapping[str, Any]]) -> Iterator[Variant]:
-    """Each baseline once, the first of its name: every shard has started them all."""
+    """Each baseline once, since every shard has started them all: the first that was not healthy, which left a shard with
+    no case at all, or else the first of its name."""
     found: dict[Case, Variant] = {}
     for head in heads:
         for variant in variants_of(head):
-            found.setdefault(variant.baseline.case, variant)
+            case = variant.baseline.case
+            if case not in found or (healthy(found[case]) and not healthy(variant)):
+                found[case] = variant
     yield from found.values()
 
 

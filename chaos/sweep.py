@@ -14,6 +14,7 @@ from chaos.catalog import SYSCALL
 from chaos.confirm import confirmed, to_confirm, warmth
 from chaos.discover import sites_of, steady, with_calls
 from chaos.events import (
+    SHARD,
     CaseFinished,
     CaseRejudged,
     CaseStarted,
@@ -65,7 +66,7 @@ class Options:
         return (*(f"--only {glob}" for glob in self.only),
                 *([f"--backend {','.join(self.backends)}"] if self.backends else []),
                 *([f"--workers {','.join(map(str, self.workers))}"] if self.workers else []),
-                *([f"--shard {number}/{count}"] if count > 1 else []))
+                *([f"{SHARD}{number}/{count}"] if count > 1 else []))
 
     def finds_all(self, target: Target) -> bool:
         """Whether a good start is to show every named site: in a thorough profile, and of a launcher that has no backend,

@@ -82,4 +82,9 @@ def status_with(lines: Iterable[Line], about: Iterable[Settled]) -> Status:
 
 
 def status_of_results(results: Results | None) -> Status:
-    return status_of(()) if results is None else status_with(results.cases, results.settled)
+    """What a sweep with these results ends with; nothing has begun: nothing is wrong."""
+    if results is None:
+        return Status.PASS
+    if results.interrupted:
+        return Status.INTERRUPTED
+    return Status.UNAVAILABLE if results.unhealthy_baselines else status_with(results.cases, results.settled)

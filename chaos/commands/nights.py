@@ -30,13 +30,13 @@ class Keeping:
 
     def trend(self, results: Results) -> list[str]:
         """A line a night, this one last. Of a sweep that was cut short, or could not begin, there is none."""
-        if self.folder is None or results.interrupted or results.unhealthy_baselines:
+        if self.folder is None or results.cut_short:
             return []
         with _readable(self.folder):
             return trend((*nights(self.folder, results.started.target), tonight(self.name, results)))
 
     def keep(self, results: Results | None) -> None:
-        if self.folder is not None and results is not None:
+        if self.folder is not None and results is not None and not results.cut_short:
             with _readable(self.folder):
                 remember(self.folder, self.name, results)
 

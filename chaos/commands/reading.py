@@ -7,8 +7,7 @@ import itertools
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -17,39 +16,39 @@ from chaos.commands.asked import writable
 from chaos.commands.excusing import excused, known_of, say_known, status_of_results, status_with
 from chaos.commands.nights import Keeping, check_history
 from chaos.commands.shown import feed
-from chaos.commands.status import Status, status_of
-from chaos.compare import (
-    as_data,
-    as_markdown,
-    as_text,
-    comparison,
-)
+from chaos.commands.status import Status, worst
+from chaos.compare import as_data, as_markdown, as_text, comparison
+from chaos.confirm import judged_again
 from chaos.errors import UsageError
-from chaos.judge import for_pair, judge, judge_pairs
-from chaos.known import settled
+from chaos.judge import for_pair, judge_pairs
+from chaos.known import Known, settled
 from chaos.merge import merged, suffix_of
 from chaos.model import Grade, Judged, Verdict
 from chaos.report.backends import backends_against_each_other, halves_as_data, halves_as_markdown, halves_as_text
 from chaos.report.consumer import Consumer
-from chaos.report.document import finished_of, not_run_of, started_of
+from chaos.report.document import finished_of, not_run_of, started_of, variants_of
 from chaos.report.files import Files
 from chaos.report.jsonfile import read_cases, read_events, read_head
 from chaos.report.results import Gathering, Line, Results, line_of
 from chaos.report.terminal import Terminal
+from chaos.sweep import healthy
 
 T = TypeVar("T")
 
 
 def do_compare(options: Namespace) -> Status:
+    """The status is the newer report's, or the only one's."""
+    known = known_of(options)
     if options.backends:
-        grades: list[Grade] = []
-        halves = backends_against_each_other(map(line_of, _noting(grades, stored(options.old))))
+        if options.new is not None or options.history is not None:
+            raise UsageError("compare --backends takes one report, its two backends, and no --history")
+        lines = excused(known, _lines(options.old))
+        halves = backends_against_each_other(lines)
         print(_in_format(options.format, halves, halves_as_text, halves_as_markdown, halves_as_data))
-        return status_of(grades)
+        return _status_with(known, lines, options.old, options)
     old = _lines(options.old)
     if options.new is None:
         raise UsageError("compare takes two reports, or one with --backends")
-    known = known_of(options)
     new = excused(known, _lines(options.new))
     found = comparison(old, new)
     print(_in_format(options.format, found, as_text, as_markdown, as_data))
@@ -57,18 +56,33 @@ def do_compare(options: Namespace) -> Status:
         told = Gathering()
         for event in readable(options.new, read_events):
             told.feed(event)
-        _say_trend(Keeping(options.history), told.results(), sys.stderr if options.format == "json" else sys.stdout)
-    about = settled(known, new, whole=_is_whole(options.new)) if known.entries else ()
-    for one in about:
-        if one.fails_the_job:
-            print(one.told, file=sys.stderr if options.format == "json" else sys.stdout)
-    return status_with(new, about)
+        _say_trend(Keeping(options.history), told.results(), _beside(options))
+    return _status_with(known, new, options.new, options)
 
 
-def _noting(grades: list[Grade], cases: Iterable[Judged]) -> Iterator[Judged]:
-    for one in cases:
-        grades.append(one.verdict.grade)
-        yield one
+def _beside(options: Namespace) -> TextIO:
+    """Where what is no part of a format is said."""
+    return sys.stderr if options.format == "json" else sys.stdout
+
+
+def _status_with(known: Known, lines: Sequence[Line], path: Path, options: Namespace) -> Status:
+    """The status of the report at ``path`` with these cases, and why, where it is not theirs alone."""
+    head = next(readable(path, lambda one: [read_head(one)]))
+    about = settled(known, lines, whole=_is_whole(head)) if known.entries else ()
+    cut_short, why = _cut_short(head)
+    for told in (*(one.told for one in about if one.fails_the_job), *([f"{path}: {why}"] if why else [])):
+        print(told, file=_beside(options))
+    return worst((status_with(lines, about), cut_short))
+
+
+def _cut_short(head: Mapping[str, Any]) -> tuple[Status, str]:
+    """What a sweep that could not run its cases ended with, and that in words; PASS and "" for any other."""
+    if finished_of(head).interrupted:
+        return Status.INTERRUPTED, f"interrupted, {len(not_run_of(head))} planned cases were not finished"
+    bad = next((one.baseline.case for one in variants_of(head) if not healthy(one)), None)
+    if bad is None:
+        return Status.PASS, ""
+    return Status.UNAVAILABLE, f"{format_case(bad)} is not healthy, so nothing was injected"
 
 
 def _say_trend(night: Keeping, results: Results | None, stream: TextIO) -> None:
@@ -78,10 +92,9 @@ def _say_trend(night: Keeping, results: Results | None, stream: TextIO) -> None:
         night.keep(results)
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a report holds every case that there was to run."""
-    head = next(readable(path, lambda one: [read_head(one)]))
-    return not (started_of(head).part or not_run_of(head) or finished_of(head).interrupted)
+def _is_whole(head: Mapping[str, Any]) -> bool:
+    """Whether a report with this head holds every case that there was to run."""
+    return not (started_of(head).part or not_run_of(head) or any(_cut_short(head)))
 
 
 def _in_format(word: str, value: T, text: Callable[[T], str], markdown: Callable[[T], str],
@@ -110,8 +123,10 @@ def do_merge(options: Namespace) -> Status:
                 feed(consumers, event)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    night.keep(told.results())
-    return status_of_results(told.results())
+    results = told.results()
+    night.keep(results)
+    left_out = Status.INCONCLUSIVE if results is not None and results.shards else Status.PASS
+    return worst((status_of_results(results), left_out))
 
 
 def do_judge(options: Namespace) -> Status:
@@ -121,18 +136,29 @@ def do_judge(options: Namespace) -> Status:
     def again() -> Iterator[Judged]:
         for one in stored(options.report):
             before.append(one.verdict)
-            yield for_pair(replace(one, verdict=judge(one.case, one.seen)))
+            yield for_pair(judged_again(one))
 
     known = known_of(options)
-    judged, changed = judge_pairs(again()), 0
-    for one, was in zip(judged, before, strict=True):
-        now = one.verdict
-        if (now.outcome, now.grade) != (was.outcome, was.grade):
-            changed += 1
-            print(f"{format_case(one.case)}: {now.outcome}, {now.grade}; the report says {was.outcome}, {was.grade}")
+    head = next(readable(options.report, lambda one: [read_head(one)]))
+    baselines = [one.baseline for one in variants_of(head)]
+    anew, judged = [judged_again(one) for one in baselines], judge_pairs(again())
+    was = (*(one.verdict for one in baselines), *before)
+    changed = sum(_says_otherwise(one, then) for one, then in zip((*anew, *judged), was, strict=True))
+    bad = [format_case(one.case) for one in anew if one.verdict.grade is not Grade.PASS]
+    if bad:
+        print(f"{bad[0]} is not healthy, so nothing was injected")
     print(f"{len(judged)} cases judged again, {changed} verdicts changed")
     lines = excused(known, map(line_of, judged))
-    return status_with(lines, say_known(known, lines))
+    return worst((status_with(lines, say_known(known, lines)), Status.UNAVAILABLE if bad else Status.PASS))
+
+
+def _says_otherwise(one: Judged, was: Verdict) -> bool:
+    """Whether today's verdict is another; it is told then."""
+    now = one.verdict
+    differs = (now.outcome, now.grade) != (was.outcome, was.grade)
+    if differs:
+        print(f"{format_case(one.case)}: {now.outcome}, {now.grade}; the report says {was.outcome}, {was.grade}")
+    return differs
 
 
 def _lines(path: Path) -> list[Line]:

@@ -41,7 +41,7 @@ def do_show(options: Namespace) -> Status:
         results, suffix = _results_in(path, options)
         for line in FORMATS[options.format](results, suffix):
             print(line)
-        statuses.append(Status.INTERRUPTED if results.interrupted else status_of_results(results))
+        statuses.append(status_of_results(results))
     return worst(statuses)
 
 

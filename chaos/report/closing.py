@@ -195,8 +195,11 @@ def summary_lines(results: Results, width: int) -> list[Text]:
 def qualified(results: Results) -> Iterator[str]:
     if results.interrupted:
         yield f"interrupted: {len(results.cases)} of {len(results.planned)} planned cases were finished"
+    if results.shards:
+        yield f"only a part of the plan: shard {', '.join(results.shards)}"
     if results.unhealthy_baselines:
-        yield "a start without any fault is not healthy, so nothing was injected"
+        elsewhere = " where it was tried; the cases are other shards'" if results.cases else ""
+        yield f"a start without any fault is not healthy, so nothing was injected{elsewhere}"
     if excused := sum(line.known is not None for line in results.cases):
         yield f"{excused} of the failures {'is' if excused == 1 else 'are'} known and not counted against the job"
     yield from (line.told for line in results.settled if line.state is State.NO_CASE)

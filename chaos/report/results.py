@@ -16,6 +16,7 @@ from chaos.calls import is_call
 from chaos.caseid import format_case, parse_case
 from chaos.catalog import Area, doc_of
 from chaos.events import (
+    SHARD,
     CaseFinished,
     CaseRejudged,
     CaseStarted,
@@ -168,7 +169,17 @@ class Results:
     @property
     def is_whole(self) -> bool:
         """Whether every case that there is ran: what is missing then fails no more."""
-        return not (self.started.part or self.interrupted or self.not_run)
+        return not (self.started.part or self.not_run or self.cut_short)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it could not run its cases: it was interrupted, or a start without any fault is not healthy."""
+        return self.interrupted or bool(self.unhealthy_baselines)
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """Which shards of the plan these are, where not all of them are here: ``1/4``."""
+        return tuple(option.removeprefix(SHARD) for option in self.started.part if option.startswith(SHARD))
 
     @property
     def settled(self) -> tuple[Settled, ...]:
