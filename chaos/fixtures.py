@@ -437,11 +437,7 @@ class Launcher(fixtures.Fixture):
         case = replace(like, backend=like.backend if backend is None else backend,
                        workers=like.workers if workers is None else workers, faults=every,
                        transport=like.transport if transport is None else transport)
-        for name, asked, known in (("backend", case.backend, target.backends),
-                                   ("workers", case.workers, target.workers)):
-            if known in (("-",), (1,)) and asked != known[0]:
-                raise UsageError(f"{name}={asked!r}: {target.command} does not say how its {name} would be chosen; "
-                                 f"{{{name}}} in its args, or in an entry of chaos.toml, would")
+        target.must_be_told(case.backend, case.workers)
         must_be_on(case, _spelled(case))
         if case.transport:
             target.must_take_transport(RABBIT)

@@ -120,7 +120,24 @@ class Target:
     @property
     def takes_transport(self) -> bool:
         """Whether it can be told where its broker is."""
-        return _mentions(TRANSPORT_URL, self) or TRANSPORT_URL in self.config
+        return self.mentions(TRANSPORT_URL)
+
+    def mentions(self, word: str) -> bool:
+        """Whether ``word`` stands in anything that it is started with, for at least one backend."""
+        args = (*self.args, *(text for choice in self.choices for text in choice.args))
+        env = (*self.env, *(pair for choice in self.choices for pair in choice.env))
+        return any(word in text for text in (*args, *(value for _, value in env), self.config, self.real_config))
+
+    def must_be_told(self, backend: str | None = None, workers: int | None = None) -> None:
+        """Raises UsageError for a backend or a number of workers of which nothing would tell it: the case would say one
+        thing, and another would run. What its entry lists is taken for true."""
+        if backend is not None and backend not in self.backends and backend == "-":
+            raise UsageError(f"backend -: {self.command} runs on {' or '.join(self.backends)}, one of which would be right")
+        asked = (("backend", "is", backend, self.backends), ("workers", "are", workers, self.workers))
+        for name, verb, value, known in asked:
+            if value is not None and value not in known and not self.mentions(f"{{{name}}}"):
+                raise UsageError(f"{name} {value}: {self.command} does not say how its {name} {verb} chosen; put {{{name}}} "
+                                 "into its arguments after -- or into an entry in chaos.toml")
 
     def must_take_transport(self, transport: str) -> None:
         """Raises UsageError for a target that cannot be told where its broker is."""
@@ -256,9 +273,9 @@ def resolve(typed: str, args: tuple[str, ...] = (), *, python: str | None = None
         target = dataclasses.replace(target, ready=ready, typed_ready=ready)
     if sites:
         target = dataclasses.replace(target, extra_sites=(*target.extra_sites, *sites))
-    if entry is None and _mentions("{backend}", target):
+    if target.backends == ("-",) and target.mentions("{backend}"):
         target = dataclasses.replace(target, backends=("eventlet", "threading"))
-    if entry is None and _mentions("{workers}", target):
+    if entry is None and target.mentions("{workers}"):
         target = dataclasses.replace(target, workers=(1, 2))
     _must_be_startable(target, known)
     return target
@@ -274,10 +291,6 @@ def must_be_known(typed: str, python: str | None = None) -> None:
 def _called(typed: str, known: dict[str, Target]) -> Target | None:
     """The entry of that name, or of that command."""
     return known.get(typed) or next((one for one in known.values() if one.command == typed), None)
-
-
-def _mentions(word: str, target: Target) -> bool:
-    return any(word in text for text in (*target.args, *(value for _, value in target.env)))
 
 
 def _python(path: str, said: str) -> str:

@@ -41,7 +41,9 @@ def case_and_target(text: str, options: Namespace) -> tuple[Case, Target]:
     """A case that was typed, and its target with all that was typed about it."""
     case = case_of(text)
     with target_pointed_at(text):
-        return case, target_called(case.target, options)
+        target = target_called(case.target, options)
+    target.must_be_told(case.backend, case.workers)
+    return case, target
 
 
 def timing_of(options: Namespace) -> Timing:
@@ -49,12 +51,10 @@ def timing_of(options: Namespace) -> Timing:
 
 
 def options_of(options: Namespace, target: Target) -> Options:
-    for name, asked, known in (("backend", options.backend, target.backends),
-                               ("workers", options.workers, target.workers)):
-        if asked and known in (("-",), (1,)) and asked != known:
-            raise UsageError(f"--{name} {','.join(map(str, asked))}: {target.command} does not say how its {name} "
-                             f"{'is' if name == 'backend' else 'are'} chosen; put {{{name}}} into its arguments after -- "
-                             "or into an entry in chaos.toml")
+    for backend in options.backend or ():
+        target.must_be_told(backend=backend)
+    for workers in options.workers or ():
+        target.must_be_told(workers=workers)
     profile = Profile(getattr(options, "profile", Profile.DEFAULT))
     transport = kind_of(options.transport)
     if transport is not None:

@@ -48,7 +48,7 @@ def reports(tmp_path: Path) -> Reports:
     told = {
         "whole": a_sweep(map(judged, IDS), variants=[GOOD]),
         "interrupted": a_sweep([judged(IDS[0])], variants=[GOOD], planned=IDS, interrupted=True),
-        "unhealthy": [event for event in a_sweep((), variants=[a_bad_baseline()])],
+        "unhealthy": a_sweep((), variants=[a_bad_baseline()]),
     }
     for name, events in told.items():
         feed_all(Files(tmp_path / name), events)

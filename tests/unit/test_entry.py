@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos import cli
 from chaos.errors import UsageError
 from chaos.model import (
     Case,
@@ -127,3 +128,52 @@ def test_what_is_typed_wrongly_is_told(project: Path, words: dict[str, tuple[str
     with pytest.raises(UsageError) as error:
         resolve("chaos.cli:main", **words)  # type: ignore[arg-type]
     assert says in str(error.value)
+
+
+# --- a backend and a number of workers of which nothing tells it -------------------------------------------------------
+
+PLAIN = '[targets.shop]\ncommand = "chaos.cli:main"\n'
+ENTRIES = {
+    "says nothing": PLAIN,
+    "args": PLAIN + 'args = ["{backend}", "{workers}"]\n',
+    "config": PLAIN + 'config = "{backend} {workers}"\n',
+    "lists them": PLAIN + 'backends = ["threading"]\nworkers = [4]\n',
+    "choices": PLAIN + '[targets.shop.backend.threading]\nargs = ["{workers}"]\n',
+}
+
+
+@pytest.mark.parametrize(("says", "backend", "workers", "wrong"), [
+    ("says nothing", "threading", 1, "backend threading"), ("says nothing", "-", 2, "workers 2"),
+    ("says nothing", "-", 1, ""), ("choices", "threading", 9, ""), ("choices", "eventlet", 1, "backend eventlet"),
+    ("args", "threading", 3, ""), ("args", "-", 1, "backend -: chaos.cli:main runs on eventlet or threading"),
+    ("config", "eventlet", 2, ""), ("lists them", "threading", 4, ""), ("lists them", "eventlet", 4, "backend eventlet"),
+    ("lists them", "threading", 1, "workers 1"),
+])
+def test_a_case_that_the_target_cannot_be_told_is_refused_and_no_other(
+    says: str, backend: str, workers: int, wrong: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "chaos.toml").write_text(ENTRIES[says])
+    target = resolve("shop")
+    if not wrong:
+        target.must_be_told(backend, workers)
+        return
+    with pytest.raises(UsageError, match=wrong):
+        target.must_be_told(backend, workers)
+    for words in (["run"], ["repro"], ["repro", "--export", "pytest"], ["bundle"]):
+        assert cli.main([words[0], f"shop/{backend}/w{workers}/service.start=raise:RuntimeError", *words[1:]]) == 64
+    assert capsys.readouterr().err.count(wrong) == 4
+
+
+def test_an_entry_that_names_the_backend_runs_on_both_where_it_does_not_say(project: Path) -> None:
+    (project / "chaos.toml").write_text(ENTRIES["args"])
+    assert (resolve("shop").backends, resolve("shop").workers) == (("eventlet", "threading"), (1,))
+    (project / "chaos.toml").write_text(ENTRIES["says nothing"])
+    assert resolve("shop", ("{backend}",)).backends == ("eventlet", "threading")
+
+
+def test_what_a_sweep_is_asked_for_and_cannot_tell_is_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "chaos.toml").write_text(ENTRIES["says nothing"])
+    assert cli.main(["sweep", "shop", "--workers", "1,2"]) == 64
+    assert "put {workers} into its arguments after -- or into an entry" in capsys.readouterr().err
+    assert cli.main(["plan", "shop", "--backend", "eventlet"]) == 64
+    assert "put {backend} into" in capsys.readouterr().err
