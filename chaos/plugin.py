@@ -22,8 +22,6 @@ MARKERS = (
     "command line",
     "chaos(case_id): arm a case: launcher.start() runs it, with its target, backend, workers and faults",
 )
-GUARD_STARTS = 2
-"""A test's time-out leaves room for this many starts of a supervisor's longest time: a baseline and a case."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,10 +46,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
     started_here = [item for item in items if "launcher" in getattr(item, "fixturenames", ())]
     if not started_here or not config.pluginmanager.hasplugin("timeout") or _has_timeout(config):
         return
-    guard = pytest.mark.timeout(_guard_s(_deadline_s(config)), method="signal")
-    for item in started_here:
-        if item.get_closest_marker("timeout") is None:
-            item.add_marker(guard)
+    unguarded = [(item, _asked_s(item)) for item in started_here if item.get_closest_marker("timeout") is None]
+    guards = {asked_s: _guard_s(asked_s) for asked_s in {asked_s for _, asked_s in unguarded}}
+    for item, asked_s in unguarded:
+        item.add_marker(pytest.mark.timeout(guards[asked_s], method="signal"))
+
+
+def _asked_s(item: pytest.Item) -> float | None:
+    """The deadline that rules its starts, if one was asked for; a mark that is wrong is told when the test runs."""
+    named = item.get_closest_marker("chaos_target")
+    meant = named.kwargs.get("deadline_s") if named else None
+    return float(meant) if isinstance(meant, int | float) and meant > 0 else _deadline_s(item.config)
 
 
 def _has_timeout(config: pytest.Config) -> bool:
@@ -60,17 +65,24 @@ def _has_timeout(config: pytest.Config) -> bool:
 
 
 def _guard_s(deadline_s: float | None) -> float:
-    """Longer than two starts of any known target can take, were each to use up all of its limits."""
+    """Longer than a baseline of any known target and a case after it can take: were the good start as slow as it may be, and
+    each of the two to use up all of its limits."""
     from chaos.errors import UsageError
+    from chaos.model import Expectation
     from chaos.prepare import Timing
     from chaos.runner.host import SPARE_S
     from chaos.target import entries
 
+    timing, longest = Timing(deadline_s), 0.0
     try:
-        every = [Timing(deadline_s).limits(target, None, wait_s=target.broker_wait_s) for target in entries().values()]
+        for target in entries().values():
+            baseline = timing.limits(target, None, wait_s=target.broker_wait_s)
+            case = timing.limits(target, Expectation(ready_after_s=baseline.boot_s), wait_s=target.broker_wait_s)
+            longest = max(longest, sum(one.boot_s + one.deadline_s + one.grace_s + one.orphan_s + SPARE_S
+                                       for one in (baseline, case)))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
-    return GUARD_STARTS * max(one.boot_s + one.deadline_s + one.grace_s + one.orphan_s + SPARE_S for one in every)
+    return longest
 
 
 def _deadline_s(config: pytest.Config) -> float | None:

@@ -269,7 +269,12 @@ import pytest
 
 def test_guarded(request, launcher):
     mark = request.node.get_closest_marker("timeout")
-    assert mark.args[0] > 2 * (30 + 10 + 8) and mark.kwargs == {"method": "signal"}
+    deadline_s, boot_s = 3 * 30, 3 * 30 + 6 * 30      # of a case whose good start took all of the 30 s that it may
+    assert mark.args[0] > 30 + 10 + 8 + boot_s + deadline_s + 8 and mark.kwargs == {"method": "signal"}
+
+@pytest.mark.chaos_target("scheduler", deadline_s=1000)
+def test_a_longer_deadline_has_a_longer_guard(request, launcher):
+    assert request.node.get_closest_marker("timeout").args[0] > 2 * 2 * 1000
 
 @pytest.mark.timeout(7)
 def test_its_own_is_kept(request, launcher):
@@ -278,7 +283,7 @@ def test_its_own_is_kept(request, launcher):
 def test_others_are_left_alone(request):
     assert request.node.get_closest_marker("timeout") is None
 '''
-    run_tests(pytester, text).assert_outcomes(passed=3)
+    run_tests(pytester, text).assert_outcomes(passed=4)
 
 
 def test_a_time_out_in_the_middle_of_a_case_fails_that_test_alone(pytester: pytest.Pytester) -> None:
