@@ -70,6 +70,7 @@ def _add_target(parser: argparse.ArgumentParser, *, default: str | None = "sched
                         help="package.module:callable, a console script, a path, or a name from chaos.toml "
                              "(default: the sample scheduler); its own arguments follow after --")
     _add_start(parser)
+    _add_transport(parser)
 
 
 def _add_start(parser: argparse.ArgumentParser) -> None:
@@ -82,14 +83,17 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
                              "'unix: PATH', 'http: URL STATUS', rpc, 'command: WORDS'; given again, all are required")
     parser.add_argument("--site", action="append", default=[], metavar="MODULE:NAME",
                         help="a callable of the target's own code that is a site as well, as package.module:Class.method")
+    parser.add_argument("--grace", type=_number_above_zero("a time in seconds"), metavar="S", default=8.0,
+                        help="seconds that a stop may take (default: 8)")
+
+
+def _add_transport(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--transport", metavar="fake|rabbit|URL", default=None,
                         help="rabbit: a private RabbitMQ for as long as chaos runs; URL: a broker of yours, which is not "
                              "broken itself; fake (default): the target's own transport")
     parser.add_argument("--require-rabbit", action="store_true",
                         help="exit 69 where cases that need RabbitMQ cannot be run or were not asked for, instead of listing "
                              "what was not run")
-    parser.add_argument("--grace", type=_number_above_zero("a time in seconds"), metavar="S", default=8.0,
-                        help="seconds that a stop may take (default: 8)")
 
 
 def _add_variants(parser: argparse.ArgumentParser) -> None:
@@ -170,6 +174,7 @@ def _add_starting(add: Add) -> None:
     drafted.add_argument("--name", default="", metavar="NAME", help="what the entry is called (default: the launcher's own)")
     _add_start(drafted)
     _add_variants(drafted)
+    drafted.set_defaults(transport=None)
     check = add("check", "start it once with no fault, stop it once it serves, and judge that")
     for part in (_add_target, _add_variants):
         part(check)
@@ -201,11 +206,13 @@ def _add_single(add: Add) -> None:
     run = add("run", "run one or more cases, with a timeline")
     run.add_argument("case_ids", nargs="+", metavar="CASE_ID")
     _add_start(run)
+    _add_transport(run)
     run.add_argument("--out", type=Path, default=None, metavar="DIR", help="write reports there as well")
     _add_known(run)
     repro = add("repro", "run one case again in full detail: reproduced, not reproduced or diverged")
     repro.add_argument("case_ids", nargs=1, metavar="CASE_ID")
     _add_start(repro)
+    _add_transport(repro)
     repro.add_argument("--out", type=Path, default=Path("chaos-report"), metavar="DIR",
                        help="the report to compare with, where it holds the case (default: %(default)s)")
     repro.add_argument("--hold", action="store_true", help="keep what still runs at the end, and say how to look into it")
@@ -218,6 +225,7 @@ def _add_single(add: Add) -> None:
     bundle = add("bundle", "one self-contained script that shows a finding without chaos")
     bundle.add_argument("case_ids", nargs=1, metavar="CASE_ID")
     _add_start(bundle)
+    _add_transport(bundle)
     bundle.add_argument("--out", type=Path, default=None, metavar="FILE", help="write it there (default: print it)")
     bundle.add_argument("--report", type=Path, default=Path("chaos-report"), metavar="DIR",
                         help="where what was seen comes from, if the case is there; else it is run (default: %(default)s)")

@@ -19,6 +19,7 @@ class Typed:
     ready: tuple[str, ...] = ()
     python: str | None = None
     deadline_s: float | None = None
+    grace_s: float | None = None
 
 
 def file_name(case: Case) -> str:
@@ -57,6 +58,8 @@ def _target(case: Case, typed: Typed) -> Iterator[str]:
         yield f"python={typed.python!r}"
     if typed.deadline_s:
         yield f"deadline_s={typed.deadline_s:g}"
+    if typed.grace_s:
+        yield f"grace_s={typed.grace_s:g}"
 
 
 def _word(text: str) -> str:

@@ -323,20 +323,21 @@ class Launcher(fixtures.Fixture):
 
     ``target``: as on chaos's command line, with ``args`` for what stands behind ``--`` there. ``python``: the Python of
     the target, by default this one. ``ready``: how it shows that it is ready, as after ``--ready``. ``deadline_s``: how
-    long it may take after its fault. ``chaos``: what to share
-    with other launchers; without it the launcher has a host and baselines of its own, which costs every test a healthy
-    start. Cleaning it up raises NeverHappened for an armed fault under which nothing was started, and for a run that
-    proves nothing and about which the test never asked.
+    long it may take after its fault, ``grace_s``: how long a stop. ``chaos``: what to share with other launchers; without
+    it the launcher has a host and baselines of its own, which costs every test a healthy start. Cleaning it up raises
+    NeverHappened for an armed fault under which nothing was started, and for a run that proves nothing and about which
+    the test never asked.
     """
 
     def __init__(self, target: str = "scheduler", args: Iterable[str] = (), *, python: str | None = None,
-                 ready: Iterable[str] = (), deadline_s: float | None = None, chaos: Chaos | None = None) -> None:
+                 ready: Iterable[str] = (), deadline_s: float | None = None, grace_s: float | None = None,
+                 chaos: Chaos | None = None) -> None:
         super().__init__()
         self.typed = target
         self.args = tuple(map(str, args))
         self.python = python
         self.ready = tuple(ready)
-        self.timing = Timing(deadline_s)
+        self.timing = Timing(deadline_s, grace_s or Timing().grace_s)
         self.armed: tuple[Fault, ...] = ()
         self.runs: tuple[Run, ...] = ()
         self._like: Case | None = None
@@ -398,10 +399,11 @@ class Launcher(fixtures.Fixture):
     @property
     def options(self) -> str:
         """What a reproduce line needs besides the case id, because the id does not hold it."""
-        deadline_s = self.timing.deadline_s
+        deadline_s, grace_s = self.timing.deadline_s, self.timing.grace_s
         words = [*(["--python", self.python] if self.python else []),
                  *(word for sign in self.ready for word in ("--ready", sign)),
                  *(["--deadline", f"{deadline_s:g}"] if deadline_s else []),
+                 *(["--grace", f"{grace_s:g}"] if grace_s != Timing().grace_s else []),
                  *(["--", *self.args] if self.args else [])]
         return "".join(f" {shlex.quote(word)}" for word in words)
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from chaos.network.broker import Broker
 
 MARKERS = (
-    "chaos_target(target, args=[], ready=[], python=None, deadline_s=None): what the test's launcher starts, as on chaos's "
-    "command line",
+    "chaos_target(target, args=[], ready=[], python=None, deadline_s=None, grace_s=None): what the test's launcher "
+    "starts, as on chaos's command line",
     "chaos(case_id): arm a case: launcher.start() runs it, with its target, backend, workers and faults",
 )
 
@@ -46,17 +46,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
     started_here = [item for item in items if "launcher" in getattr(item, "fixturenames", ())]
     if not started_here or not config.pluginmanager.hasplugin("timeout") or _has_timeout(config):
         return
-    unguarded = [(item, _asked_s(item)) for item in started_here if item.get_closest_marker("timeout") is None]
-    guards = {asked_s: _guard_s(asked_s) for asked_s in {asked_s for _, asked_s in unguarded}}
-    for item, asked_s in unguarded:
-        item.add_marker(pytest.mark.timeout(guards[asked_s], method="signal"))
+    unguarded = [(item, _times(item)) for item in started_here if item.get_closest_marker("timeout") is None]
+    guards = {times: _guard_s(*times) for times in {times for _, times in unguarded}}
+    for item, times in unguarded:
+        item.add_marker(pytest.mark.timeout(guards[times], method="signal"))
 
 
-def _asked_s(item: pytest.Item) -> float | None:
-    """The deadline that rules its starts, if one was asked for; a mark that is wrong is told when the test runs."""
+def _times(item: pytest.Item) -> tuple[float | None, float | None]:
+    """The deadline and the grace time of its starts, where they were asked for; a wrong mark is told when the test runs."""
     named = item.get_closest_marker("chaos_target")
-    meant = named.kwargs.get("deadline_s") if named else None
-    return float(meant) if isinstance(meant, int | float) and meant > 0 else _deadline_s(item.config)
+    deadline_s, grace_s = ((named.kwargs.get(key) if named else None) for key in ("deadline_s", "grace_s"))
+    return (deadline_s if _is_time(deadline_s) else _deadline_s(item.config)), (grace_s if _is_time(grace_s) else None)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0
 
 
 def _has_timeout(config: pytest.Config) -> bool:
@@ -64,7 +68,7 @@ def _has_timeout(config: pytest.Config) -> bool:
     return any(one not in (None, "", 0, "0") for one in asked)
 
 
-def _guard_s(deadline_s: float | None) -> float:
+def _guard_s(deadline_s: float | None, grace_s: float | None) -> float:
     """Longer than a baseline of any known target and a case after it can take: were the good start as slow as it may be, and
     each of the two to use up all of its limits."""
     from chaos.errors import UsageError
@@ -73,7 +77,7 @@ def _guard_s(deadline_s: float | None) -> float:
     from chaos.runner.host import SPARE_S
     from chaos.target import entries
 
-    timing, longest = Timing(deadline_s), 0.0
+    timing, longest = Timing(deadline_s, grace_s or Timing().grace_s), 0.0
     try:
         for target in entries().values():
             baseline = timing.limits(target, None, wait_s=target.broker_wait_s)
@@ -146,11 +150,11 @@ def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     meant = _target(*named.args, **named.kwargs) if named else None
     case_id = _case_id(*armed.args, **armed.kwargs) if armed else None
     python = (meant and meant.python) or item.config.getoption("--chaos-python") or item.config.getini("chaos_python") or None
-    deadline_s = (meant and meant.deadline_s) or _deadline_s(item.config)
+    deadline_s, grace_s = (meant and meant.deadline_s) or _deadline_s(item.config), meant and meant.grace_s
     try:
         typed = meant.target if meant else (case_of(case_id).target if case_id is not None else "scheduler")
         args, ready = (meant.args, meant.ready) if meant else ((), ())
-        made = Launcher(typed, args, python=python, ready=ready, deadline_s=deadline_s, chaos=shared)
+        made = Launcher(typed, args, python=python, ready=ready, deadline_s=deadline_s, grace_s=grace_s, chaos=shared)
         if case_id is not None:
             made.arm_case(case_id)
     except UsageError as error:
@@ -168,12 +172,13 @@ class _Meant(NamedTuple):
     ready: Sequence[str]
     python: str | None
     deadline_s: float | None
+    grace_s: float | None
 
 
 def _target(target: str, args: Sequence[str] = (), *, ready: Sequence[str] = (), python: str | None = None,
-            deadline_s: float | None = None) -> _Meant:
+            deadline_s: float | None = None, grace_s: float | None = None) -> _Meant:
     """The signature of the mark ``chaos_target``."""
-    return _Meant(target, args, ready, python, deadline_s)
+    return _Meant(target, args, ready, python, deadline_s, grace_s)
 
 
 def _case_id(case_id: str) -> str:

@@ -128,16 +128,17 @@ class Target:
         env = (*self.env, *(pair for choice in self.choices for pair in choice.env))
         return any(word in text for text in (*args, *(value for _, value in env), self.config, self.real_config))
 
-    def must_be_told(self, backend: str | None = None, workers: int | None = None) -> None:
+    def must_be_told(self, backend: str | None = None, workers: int | None = None, dashes: str = "") -> None:
         """Raises UsageError for a backend or a number of workers of which nothing would tell it: the case would say one
-        thing, and another would run. What its entry lists is taken for true."""
+        thing, and another would run. What its entry lists is taken for true. ``dashes``: of an option."""
         if backend is not None and backend not in self.backends and backend == "-":
-            raise UsageError(f"backend -: {self.command} runs on {' or '.join(self.backends)}, one of which would be right")
+            raise UsageError(f"{dashes}backend -: {self.command} runs on {' or '.join(self.backends)}, one of which would be "
+                             "right")
         asked = (("backend", "is", backend, self.backends), ("workers", "are", workers, self.workers))
         for name, verb, value, known in asked:
             if value is not None and value not in known and not self.mentions(f"{{{name}}}"):
-                raise UsageError(f"{name} {value}: {self.command} does not say how its {name} {verb} chosen; put {{{name}}} "
-                                 "into its arguments after -- or into an entry in chaos.toml")
+                raise UsageError(f"{dashes}{name} {value}: {self.command} does not say how its {name} {verb} chosen; put "
+                                 f"{{{name}}} into its arguments after -- or into an entry in chaos.toml")
 
     def must_take_transport(self, transport: str) -> None:
         """Raises UsageError for a target that cannot be told where its broker is."""

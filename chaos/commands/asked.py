@@ -52,9 +52,9 @@ def timing_of(options: Namespace) -> Timing:
 
 def options_of(options: Namespace, target: Target) -> Options:
     for backend in options.backend or ():
-        target.must_be_told(backend=backend)
+        target.must_be_told(backend=backend, dashes="--")
     for workers in options.workers or ():
-        target.must_be_told(workers=workers)
+        target.must_be_told(workers=workers, dashes="--")
     profile = Profile(getattr(options, "profile", Profile.DEFAULT))
     transport = kind_of(options.transport)
     if transport is not None:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from chaos.caseid import format_case
 from chaos.catalog import SYSCALL
 from chaos.commands.asked import (
     NOT_OURS,
@@ -28,7 +29,7 @@ from chaos.commands.exporting import do_export
 from chaos.commands.holding import hold, looked_into, say_nothing_to_hold
 from chaos.commands.shown import say_case, say_unhealthy, width, write_cases
 from chaos.commands.status import Status, status_of
-from chaos.errors import MissingPart
+from chaos.errors import MissingPart, UsageError
 from chaos.judge import judge
 from chaos.known import Known
 from chaos.model import Case, Grade, Judged
@@ -153,6 +154,9 @@ def cases_run(options: Namespace, prepare: Callable[[], object] = bool, *,
         if is_missing(options, cases):
             yield [], Status.INCONCLUSIVE, Pool()
             return
+    elif (transport := kind_of(options.transport)) is not None:
+        on_it = format_case(replace(cases[0], transport=transport))
+        raise UsageError(f"--transport: {options.case_ids[0]} runs on the target's own transport; {on_it} would be right")
     left_out = not_ours(options, cases)
     cases = [case for case in cases if case not in left_out]
     if any(fault.site.startswith(SYSCALL) for case in cases for fault in case.faults) and not tracer():

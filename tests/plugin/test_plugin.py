@@ -272,9 +272,10 @@ def test_guarded(request, launcher):
     deadline_s, boot_s = 3 * 30, 3 * 30 + 6 * 30      # of a case whose good start took all of the 30 s that it may
     assert mark.args[0] > 30 + 10 + 8 + boot_s + deadline_s + 8 and mark.kwargs == {"method": "signal"}
 
-@pytest.mark.chaos_target("scheduler", deadline_s=1000)
+@pytest.mark.chaos_target("scheduler", deadline_s=1000, grace_s=5000)
 def test_a_longer_deadline_has_a_longer_guard(request, launcher):
-    assert request.node.get_closest_marker("timeout").args[0] > 2 * 2 * 1000
+    assert request.node.get_closest_marker("timeout").args[0] > 2 * (2 * 1000 + 5000)
+    assert launcher.options == " --deadline 1000 --grace 5000"
 
 @pytest.mark.timeout(7)
 def test_its_own_is_kept(request, launcher):

@@ -18,9 +18,9 @@ def test_a_case_alone_is_one_mark() -> None:
 
 
 def test_what_was_typed_beside_it_is_in_the_mark_of_the_target() -> None:
-    text = pytest_text(parse_case(CASE_ID), Typed(("--a", "it's"), ("tcp:1",), "/usr/bin/python3", 2.5))
+    text = pytest_text(parse_case(CASE_ID), Typed(("--a", "it's"), ("tcp:1",), "/usr/bin/python3", 2.5, 20.0))
     for part in ("'shop.cmd:main',", "args=['--a', \"it's\"],", "ready=['tcp:1'],", "python='/usr/bin/python3',",
-                 "deadline_s=2.5,"):
+                 "deadline_s=2.5,", "grace_s=20,"):
         assert part in text
     compile(text, "x", "exec")
 
