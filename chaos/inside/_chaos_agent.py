@@ -67,7 +67,10 @@ def wait_for_a_case():
     if not _zygote:
         return
     import _chaos_zygote
-    _chaos_zygote.serve(*_zygote)
+    try:
+        _chaos_zygote.serve(*_zygote)
+    except BaseException as error:
+        _chaos_zygote.leave(error)      # or the interpreter would go on with the target, and nobody would watch it
     del _zygote[:]
     del _faults[:]
     _read_plan(places=False)
@@ -189,6 +192,19 @@ def _write(events, line):
             return
 
 
+def text_of(path):
+    """Not by ``open``, which is a site: what is read here would be counted as a hit of the target's."""
+    file, whole = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC), b""
+    try:
+        more = posix.read(file, 65536)
+        while more:
+            whole += more
+            more = posix.read(file, 65536)
+    finally:
+        posix.close(file)
+    return whole.decode("utf-8", "surrogateescape")
+
+
 def write_whole(path, data):
     """A file with ``data``: whole or not there at all."""
     file = posix.open(path + ".part", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o666)
@@ -198,12 +214,18 @@ def write_whole(path, data):
     posix.rename(path + ".part", path)
 
 
+def out_of_the_way(number):
+    """A descriptor that the target will not come to, also where few are allowed: ``number``, or one of the last two."""
+    most = posix.sysconf("SC_OPEN_MAX")
+    return min(number, most - 2) if most > 2 else number
+
+
 def keep_a_way_out():
     """Before descriptors are taken away: keep one for the record, with a number that is not in the way."""
     if not _way_out:
         events = posix.open(where + "/events", FIFO_WRITE)
         import fcntl
-        _way_out.append(fcntl.fcntl(events, fcntl.F_DUPFD_CLOEXEC, 500))
+        _way_out.append(fcntl.fcntl(events, fcntl.F_DUPFD_CLOEXEC, out_of_the_way(500)))
         posix.close(events)
 
 
@@ -255,12 +277,10 @@ def armed_sites():
 
 def _is_due(fault, number):
     selector, first, last = fault[2], fault[3], fault[4]
-    if selector not in ("*", role):
-        if selector != _family(role):
-            return False
-        number = _tally.count(where, fault[1] + "@@" + selector)
-    elif selector == "*":
-        number = _tally.count(where, fault[1] + "@@any")
+    if selector not in ("*", role) and selector != _family(role):
+        return False
+    if selector != role:        # over several processes: each fault counts for itself, or two at one site count each other's
+        number = _tally.count(where, "%s@@%s+%s" % (fault[1], selector, fault[0]))
     return first <= number and (not last or number <= last)
 
 
@@ -495,7 +515,7 @@ def _born():
     global role
     if _zygote:
         return
-    role = _coming[0][1]
+    role, _coming[0] = _coming[0][1], (None, "helper")      # what it forks below os.fork is told of by nobody
     _children.clear()
     _recorded.clear()
     del kept[:]

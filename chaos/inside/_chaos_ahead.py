@@ -73,9 +73,7 @@ def do(path):
     found = []
     before = list(sys.path)
     set_up = False
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        lines = file.read().split("\n")
-    for line in lines:
+    for line in agent.text_of(path).split("\n"):
         words = line.split("\t")
         if words[0] == "path":
             sys.path[:] = words[1:]

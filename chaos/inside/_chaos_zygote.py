@@ -12,13 +12,17 @@ import _chaos_agent as agent
 
 HARMLESS_HOOKS = ("_chaos_", "concurrent.futures", "eventlet", "logging", "random", "threading", "asyncio", "ssl")
 """Whose at-fork hooks a fork of ours may run: they only renew what a fork makes stale."""
-PR_SET_CHILD_SUBREAPER = 36
-CONTROL, ANSWERS = 600, 601     # descriptors out of the way of those that the target will open
+RENEWED = (("logging", "_startTime"),)
+"""Times that a module keeps of its import, and that a case has anew."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+CONTROL = agent.out_of_the_way(600)
+ANSWERS = CONTROL + 1
 
 
 def serve(control, answers, parent, ahead):
     """Get ready, say so, and wait. Returns only in a process that is to become a case."""
     _take(int(control), int(answers))
+    _end_with(int(parent))
     _say(_prepare(ahead) + ["ready"])
     while True:
         folder = _line()
@@ -33,6 +37,14 @@ def serve(control, answers, parent, ahead):
             pass
     _take(posix.open(folder + "/ask", posix.O_RDONLY), posix.open(folder + "/told", posix.O_WRONLY))
     _guard()
+
+
+def leave(error):
+    """Something of ours went wrong: say what, and end."""
+    try:
+        posix.write(2, ("%s: %s\n" % (type(error).__name__, error)).encode("utf-8", "backslashreplace"))
+    finally:
+        posix._exit(70)
 
 
 def _take(control, answers):
@@ -70,14 +82,15 @@ def _prepare(ahead):
     import _chaos_ahead
     import _chaos_effects  # a case that needs it has it
     assert _chaos_effects
-    before, by_chance = _open_files(), _kept_from_import()      # a constant that happens to be our number
+    before, began = _open_files(), _clocks()
+    by_chance = _kept_from_import(began)        # a constant that happens to be our number
     foreign, real = [], getattr(os, "register_at_fork", None)    # not before 3.7
     if real is not None:
         os.register_at_fork = _noting_hooks(real, foreign)
     found = _chaos_ahead.do(ahead)
     if real is not None:
         os.register_at_fork = real
-    found += ["problem\t" + text for text in foreign + _changes(before) if text not in by_chance]
+    found += ["problem\t" + text for text in foreign + _changes(before, began) if text not in by_chance]
     found += ["early\t" + name for kind, name in agent._early if kind == "hit"]
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
@@ -136,12 +149,23 @@ def _answers_until_it_is_a_case():
         _say([answer])
 
 
+def _end_with(parent):
+    """Be killed when the host is gone, in the middle of an import too. What is forked from here does not inherit it."""
+    _prctl(PR_SET_PDEATHSIG, 9)
+    if posix.getppid() != parent:
+        posix._exit(0)          # it was gone before
+
+
 def _become_subreaper():
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option, value):
     """By ``_ctypes`` alone: what it imports stays imported in every case."""
     import _ctypes
     prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
-    if _ctypes.call_function(prctl, (PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)):
-        raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")
+    if _ctypes.call_function(prctl, (option, value, 0, 0, 0)):
+        raise OSError("prctl(%d) failed" % option)
 
 
 def _fork_case(folder, output):
@@ -168,8 +192,7 @@ def _fork_case(folder, output):
 
 
 def _children():
-    with open("/proc/self/task/%d/children" % posix.getpid()) as children:
-        return [int(word) for word in children.read().split()]
+    return [int(word) for word in agent.text_of("/proc/self/task/%d/children" % posix.getpid()).split()]
 
 
 def _end_all():
@@ -192,7 +215,7 @@ def _become_a_case(folder):
     posix.setsid()
     _move_to(folder)
     _renew_hub()
-    logging = sys.modules.get("logging")
+    logging = sys.modules.get("logging")        # see RENEWED
     if logging is not None:
         import time
         logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
@@ -212,8 +235,7 @@ def _move_to(folder):
         if old in value:
             os.environ[name] = value.replace(old, folder)
             posix.environ[os.fsencode(name)] = os.fsencode(os.environ[name])
-    with open("/proc/self/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
+    fields = agent.text_of("/proc/self/stat").rpartition(")")[2].split()
     start, end = int(fields[45]), int(fields[48])
     memory = posix.open("/proc/self/mem", posix.O_RDWR | posix.O_CLOEXEC)
     try:
@@ -223,10 +245,13 @@ def _move_to(folder):
         posix.close(memory)
 
 
+def _hub():
+    return getattr(getattr(sys.modules.get("eventlet.hubs"), "_threadlocal", None), "hub", None)
+
+
 def _renew_hub():
     """eventlet's hub was made by the patching: two processes must not share its epoll."""
-    hubs = sys.modules.get("eventlet.hubs")
-    hub = getattr(getattr(hubs, "_threadlocal", None), "hub", None)
+    hub, hubs = _hub(), sys.modules.get("eventlet.hubs")
     if hub is not None:
         if hasattr(getattr(hub, "poll", None), "close"):
             hub.poll.close()
@@ -247,41 +272,50 @@ def _open_files():
     return found
 
 
-def _changes(before):
+def _changes(before, began):
     """What a fork would not carry over, or would share: each as a sentence."""
     import _signal
     found = []
     threads = posix.listdir("/proc/self/task")
     if len(threads) > 1:
         found.append("its imports start %d threads" % (len(threads) - 1))
+    renewed = {str(poll.fileno()) for poll in [getattr(_hub(), "poll", None)] if hasattr(poll, "fileno")}
     for fd, what in sorted(_open_files().items()):
-        if before.get(fd) != what and what != "anon_inode:[eventpoll]":
+        if before.get(fd) != what and fd not in renewed:
             found.append("its imports open " + what)
-    with open("/proc/self/task/%d/children" % posix.getpid()) as children:
-        if children.read().strip():
-            found.append("its imports start a process")
+    if _children():
+        found.append("its imports start a process")
     if any(_signal.getitimer(_signal.ITIMER_REAL)):
         found.append("its imports set an alarm")
     if not hasattr(sys, "argv") and _stands_in_arguments(agent.where):
         found.append("this Python reads its arguments later, and the folder of the run stands in them")
-    return found + _kept_from_import()
+    return found + _kept_from_import(began)
 
 
 def _stands_in_arguments(text):
-    with open("/proc/self/cmdline", "rb") as line:
-        return text.encode("utf-8", "surrogateescape") in line.read()
+    return text in agent.text_of("/proc/self/cmdline")
 
 
-def _kept_from_import():
-    """Modules that keep the number or the folder of this process: they are not the case's. A small number, as in a container,
-    may be any constant, unless its name says what it is."""
-    pid, found = posix.getpid(), []
+def _clocks():
+    """What a module may have kept of the time: seconds of the clocks, and the same in nanoseconds and as a whole number."""
+    import time
+    seconds = time.time(), time.monotonic()
+    return seconds, (int(seconds[0]),) + tuple(int(one * 1e9) for one in seconds)
+
+
+def _kept_from_import(began):
+    """Modules that keep the number or the folder of this process, or a time since ``began``: they are not the case's. A small
+    number, as in a container, may be any constant, unless its name says what it is."""
+    pid, found, now = posix.getpid(), [], _clocks()
+    kinds = {float: list(zip(began[0], now[0])), int: list(zip(began[1], now[1]))}
     for name, module in list(sys.modules.items()):
         if name.startswith("_chaos_"):
             continue
         for key, value in list((getattr(module, "__dict__", None) or {}).items()):
             if type(value) is int and value == pid and (pid > 1000 or "pid" in key.lower()):
                 found.append("%s keeps its process's number in %s" % (name, key))
+            elif any(first <= value <= last for first, last in kinds.get(type(value), ())) and (name, key) not in RENEWED:
+                found.append("%s keeps the time of its import in %s" % (name, key))
             elif type(value) is str and agent.where in value and key not in ("__file__", "__cached__"):
                 found.append("%s keeps a path of one run in %s" % (name, key))
     return found

@@ -166,6 +166,8 @@ class Zygotes:
         self._give_up_old()
         if isinstance(known, str):
             raise NotWarm(known)
+        if request.config and "config.parse" in known.early:
+            raise NotWarm("its imports read its configuration, which is each run's own")
         for fault in request.case.faults:       # a worker is born behind the imports, and hits are counted for each role
             if fault.site in known.early and not (fault.role or "").startswith("worker"):
                 raise NotWarm(f"{fault.site} is reached by the target's imports")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chaos.model import Hits
 from inside.interpreters import SITE, Lab, a_fault
 
@@ -62,6 +64,19 @@ def test_a_loop_of_hits_is_counted_to_the_end_and_recorded_only_at_its_beginning
     lab.run("import spot\nfor _ in range(1000): spot.reach()\n")
     assert lab.numbers() == list(range(1, 41))
     assert [said.fields[2] for said in lab.records("fired")] == ["900"]
+
+
+@pytest.mark.parametrize("role", ["worker", None])
+def test_two_faults_at_one_site_count_each_hit_once(lab: Lab, role: str | None) -> None:
+    lab.arm(a_fault("return", "7", role=role, hits=Hits(1, 1)), a_fault("return", "8", role=role, hits=Hits(3, 3)))
+    lab.run("""
+    import os, spot
+    if os.fork() == 0:
+        for _ in range(4): spot.reach()
+        os._exit(0)
+    os.wait()
+    """)
+    assert [(said.fields[0], said.fields[2]) for said in lab.records("fired")] == [("0", "1"), ("1", "3")]
 
 
 # --- over deaths -----------------------------------------------------------------------------------------------------
@@ -145,6 +160,25 @@ def test_a_subprocess_is_a_helper_and_so_is_what_a_worker_forks(lab: Lab) -> Non
     """)
     roles = [said.role for said in lab.records("hit") if said.fields[0] == SITE]
     assert roles == ["parent", "helper", "worker.0", "helper"]
+
+
+def test_what_a_worker_forks_below_os_fork_is_a_helper(lab: Lab) -> None:
+    lab.run("""
+    import os, subprocess, spot
+    def before_the_exec():
+        spot.reach()
+    if os.fork() == 0:
+        spot.reach()
+        subprocess.run(["true"], preexec_fn=before_the_exec)
+        pid, terminal = os.forkpty()
+        if pid == 0:
+            spot.reach()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        os._exit(0)
+    os.wait()
+    """)
+    assert [said.role for said in lab.records("hit") if said.fields[0] == SITE] == ["worker.0", "helper", "helper"]
 
 
 def test_a_python_that_a_shell_or_posix_spawn_starts_is_a_helper(lab: Lab) -> None:

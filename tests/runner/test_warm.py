@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -109,9 +110,14 @@ NOT_AS_PRISTINE = {
     "an alarm": ("import signal\nsignal.alarm(60)", "alarm"),
     "its pid": ("import os\nME = os.getpid()", "number in ME"),
     "its pid, by that name": ("import os\nMY_PID = os.getpid()", "number in MY_PID"),
+    "the time": ("import time\nBEGAN = time.time()", "time of its import in BEGAN"),
+    "a clock": ("import time\nUNTIL = time.monotonic()", "time of its import in UNTIL"),
+    "nanoseconds": ("import time\nBEGAN = time.perf_counter_ns()", "time of its import in BEGAN"),
+    "a selector": ("import selectors\nSELECTOR = selectors.DefaultSelector()", "eventpoll"),
     "its folder": ("import os\nHERE = os.environ['TMPDIR'] + '/x'", "path of one run in HERE"),
     "a hook at every fork": ("import os\nos.register_at_fork(before=lambda: None)", "every fork"),
     "an error": ("raise RuntimeError('not here')", "not here"),
+    "an exit": ("import sys\nsys.exit('enough')", "enough"),
     "an end": ("import os\nos._exit(3)", "ended while it imported"),
 }
 
@@ -132,6 +138,39 @@ def test_imports_that_a_fork_would_not_carry_over_make_the_case_run_cold(stage: 
         assert seen.ending == Exited(4)
         assert seen.started_as.startswith("cold: ")
         assert reason in seen.started_as
+
+
+def test_imports_that_read_the_configuration_make_the_case_run_cold_where_each_run_has_its_own(
+    stage: Stage, pool: Pool
+) -> None:
+    with pool:
+        warming = Warming(stage, pool, "import _chaos_agent\n_chaos_agent.hit('config.parse')")
+        request = warming.request("sys.exit(4)")
+        assert pool.run_one(request).started_as == "warm"
+        assert "its configuration" in pool.run_one(replace(request, config="[DEFAULT]\n")).started_as
+
+
+def test_what_the_warden_reads_is_no_hit_of_the_target(stage: Stage, pool: Pool) -> None:
+    with pool:
+        warming = Warming(stage, pool, "import builtins, _chaos_agent\nreal = builtins.open\n"
+                          "def watched(*given, **named):\n    _chaos_agent.hit('file.open')\n"
+                          "    return real(*given, **named)\nbuiltins.open = watched")
+        request = warming.request("open('/etc/hostname').close()")
+        runs = [pool.run_one(request) for _ in range(3)]
+        hits = [[hit.number for hit in seen.hits if hit.site == "file.open"] for seen in runs]
+        assert {seen.started_as for seen in runs} == {"warm"}
+        assert hits[0] == hits[1] == hits[2] == list(range(1, len(hits[0]) + 1)) != []
+
+
+@pytest.mark.parametrize("most", [64, 256])
+def test_a_warm_start_needs_no_more_descriptors_than_are_allowed(stage: Stage, pool: Pool, most: int) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        with pool:
+            assert pool.run_one(Warming(stage, pool, "VALUE = 7").request("sys.exit(4)")).started_as == "warm"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_module_that_logs_once_logging_is_set_up_is_left_to_the_case(stage: Stage, pool: Pool) -> None:
