@@ -300,3 +300,20 @@ def test_nothing_outlives_a_host_that_is_killed_while_a_warm_case_runs(
         assert [seen.harness for _, seen in running if seen is not None] == ["the host process died"]
         while any(map(is_alive, found)):
             deadline.left_s("the zygote, the warden and the case")
+
+
+def test_an_import_that_never_ends_does_not_outlive_a_host_that_is_killed(stage: Stage, deadline: Deadline) -> None:
+    gate = stage.folder / "gate"
+    os.mkfifo(gate)
+    module = f"open({str(gate)!r}, 'w').close()\nimport signal\nsignal.pause()"
+    with Pool() as pool:
+        running = pool.run([Warming(stage, pool, module).request("sys.exit(4)")])
+        next(running)
+        gate.read_text()
+        assert pool.host is not None
+        found = list(below(pool.host.process.pid))
+        assert found
+        pool.host.process.kill()
+        assert [seen.harness for _, seen in running if seen is not None] == ["the host process died"]
+        while any(map(is_alive, found)):
+            deadline.left_s("the process that imports")
