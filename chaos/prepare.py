@@ -10,7 +10,7 @@ from chaos.caseid import format_case
 from chaos.catalog import BY_NAME, SYSCALL, Area, By
 from chaos.model import Case, Expectation, Fault, Limits, Warm
 from chaos.runner.request import Request
-from chaos.secrets import UNQUOTED, filled
+from chaos.secrets import PLACEHOLDER, UNQUOTED, filled
 from chaos.survival import leaves_broker, spares_the_start
 from chaos.target import TRANSPORT_URL, Target
 
@@ -30,6 +30,9 @@ REACHING = ("rpc.connect", "dns.resolve")
 GIVEN = ("missing", "unreadable", "unwritable", "absent", "gone")
 LOG_FILES = {"missing": "{folder}/no-such-folder/target.log", "unwritable": "/proc/sys/kernel/ostype", "full": "/dev/full"}
 """Where the log goes under a fault at ``log.file``. What is below ``/proc/sys`` may not be written to even by root."""
+
+SPOILT = "\ntoken {secret.malformed}\n"
+"""The mistake that people make in a file with secrets: the = is forgotten, and the parser quotes the line."""
 
 BECOMES = """\
 import os, signal, sys
@@ -51,7 +54,7 @@ def _changed(config: str, fault: Fault) -> str:
     if fault.action == "unquoted":
         return config.replace(*UNQUOTED)
     if fault.action == "malformed":
-        return config + "\n[unfinished\nthis is no option\n"
+        return config + (SPOILT if PLACEHOLDER.search(config) else "") + "\n[unfinished\nthis is no option\n"
     if fault.action == "set" and fault.site == "config.file" and len(fault.args) == 3:
         section, option, value = fault.args
         return f"{config}\n[{section}]\n{option} = {value}\n"

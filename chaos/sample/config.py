@@ -25,6 +25,10 @@ LOG = logging.getLogger(__name__)
 WORKERS_PER_CPU = 4
 FILES_PER_WORKER = 16  # what the parent holds for each: pidfd, sentinel, semaphores, with room for a respawn
 
+# How oslo.config and argparse complain of a line that is no option, and of a value: what they quote may be a secret.
+SPOILT_LINE = re.compile(r"""(?<=: )(['"]).*\1$""")
+BAD_VALUE = re.compile(r"(?:Value for option |argument --)([\w-]+).*?(?:is not valid|value|choice): ")
+
 OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.StrOpt("backend", choices=[backend.value for backend in Backend], default=Backend.THREADING.value),
     cfg.IntOpt("workers", default=1, min=1, help="Worker processes; more than the machine bears are cut to its bound."),
@@ -55,6 +59,8 @@ def load(arguments: Sequence[str], conf: cfg.ConfigOpts = cfg.CONF) -> cfg.Confi
         if not end.code:
             raise
         raise ConfigError(_last_line(complaint.getvalue() or f"SystemExit: {end.code}")) from None
+    except cfg.ConfigFileParseError as error:
+        raise ConfigError(SPOILT_LINE.sub(MASK, str(error))) from None
     except (cfg.Error, ValueError, IsADirectoryError, PermissionError) as error:  # oslo.config lets the last two out
         raise ConfigError(_last_line(str(error))) from None
     return conf
@@ -99,6 +105,10 @@ def check_transport_url(conf: cfg.ConfigOpts) -> None:
 
 
 def _last_line(text: str) -> str:
+    """Return the line that says what is wrong, without the value of a secret option."""
+    bad = BAD_VALUE.search(text)
+    if bad and bad[1].replace("_", "-") in {option.name for option in OPTIONS if option.secret}:
+        return bad[0] + MASK
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["the configuration cannot be read"]
     return Redactor(())(lines[-1])
 

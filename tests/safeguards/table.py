@@ -214,6 +214,20 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         (Check("scheduler/threading/w1/config.file@parent#1=unreadable", 78),),
     ),
     Safeguard(
+        "a line that is no option is not quoted: it may be a secret",
+        "config.py",
+        "SPOILT_LINE.sub(MASK, str(error))",
+        "str(error)",
+        (Check("scheduler/threading/w1/config.file@parent#1=malformed", 78),),
+    ),
+    Safeguard(
+        "the value of a secret option is not quoted",
+        "config.py",
+        """bad and bad[1].replace("_", "-") in""",
+        "False and bad in",
+        tests=("test_scheduler.py::test_a_bad_value_of_a_secret_option_is_not_shown_wherever_it_stands",),
+    ),
+    Safeguard(
         "a machine that does not know its number of processors has one",
         "config.py",
         "os.cpu_count() or 1",

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import types
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -99,6 +100,46 @@ def test_a_worker_count_below_one_or_no_number_is_a_configuration_error_of_one_l
     with pytest.raises(ConfigError, match="workers") as caught:
         config.load(["--workers", count], cfg.ConfigOpts())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line", ["token hunter2", "hunter2", " hunter2", "= hunter2", "[hunter2", "token it's hunter2", "it's \"hunter2\""]
+)
+def test_a_line_that_is_no_option_is_named_by_its_number_and_not_shown(tmp_path: Path, line: str) -> None:
+    (tmp_path / "file").write_text(f"[service_user]\n{line}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"file:2, .+: {re.escape(MASK)}$") as caught:
+        config.load(["--config-file", str(tmp_path / "file")], cfg.ConfigOpts())
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_wrong_with_a_line_that_is_no_option_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("[service_user]\ntoken hunter2\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="No ':' or '=' found in assignment"):
+        config.load(["--config-file", str(tmp_path / "file")], cfg.ConfigOpts())
+
+
+@pytest.mark.parametrize("option", [cfg.StrOpt("pass-word", secret=True, regex="^x"), cfg.IntOpt("pass-word", secret=True)])
+def test_a_bad_value_of_a_secret_option_is_not_shown_wherever_it_stands(
+    option: cfg.Opt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "OPTIONS", (*config.OPTIONS, option))
+    (tmp_path / "file").write_text("[DEFAULT]\npass_word = hunter2\n  hunter2\n", encoding="utf-8")
+    for arguments in (["--pass-word", "hunter2"], ["--config-file", str(tmp_path / "file")]):
+        with pytest.raises(ConfigError, match=re.escape(MASK)) as caught:
+            config.load(arguments, cfg.ConfigOpts())
+        assert re.search("pass.word", str(caught.value))
+        assert "hunter2" not in str(caught.value)
+
+
+def test_what_else_is_wrong_with_a_secret_option_is_said() -> None:
+    with pytest.raises(ConfigError, match="transport-url: expected one argument"):
+        config.load(["--transport-url"], cfg.ConfigOpts())
+
+
+def test_a_bad_value_of_any_other_option_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("[DEFAULT]\nworkers = many\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"workers.*many"):
+        config.load(["--config-file", str(tmp_path / "file")], cfg.ConfigOpts())
 
 
 def test_an_unknown_backend_is_a_configuration_error() -> None:

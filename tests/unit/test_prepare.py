@@ -64,3 +64,12 @@ def test_what_comes_before_the_fault_is_measured_by_the_baseline() -> None:
 
 def test_the_grace_time_is_the_one_that_was_typed() -> None:
     assert Timing(grace_s=3.0).limits(TARGET, EXPECTED).grace_s == 3.0
+
+
+def test_a_file_with_secrets_is_malformed_by_a_line_that_holds_one_and_another_file_without() -> None:
+    case = Case("scheduler", "threading", 1, (Fault("config.file", "malformed"),))
+    for config, count in (("[x]\ntoken = {secret.token}\n", 2), ("[x]\ntoken = 1\n", 0)):
+        request = request_for(dataclasses.replace(TARGET, config=config), case, Timing(), EXPECTED)
+        assert len(request.secrets) == count
+        assert "\n[unfinished" in request.config
+        assert not count or f"\ntoken {request.secrets[-1]}\n" in request.config
