@@ -55,4 +55,7 @@ class RedactingFormatter(logging.Formatter):
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redact(self._inner.format(record))
+        text = self._redact(self._inner.format(record))
+        if record.exc_text:  # kept there by the inner one, and sent beside the text by a handler for the journal
+            record.exc_text = self._redact(record.exc_text)
+        return text

@@ -279,6 +279,37 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         ),
     ),
     Safeguard(
+        "handlers of every logger are seen to, not the root's alone",
+        "logs.py",
+        "[logging.root, *logging.root.manager.loggerDict.values()]",
+        "[logging.root]",
+        tests=(
+            "test_logs.py::test_lines_of_a_logger_that_has_handlers_of_its_own_are_redacted",
+            "test_logs.py::test_a_forked_worker_has_locks_of_its_own_for_those_handlers_too",
+        ),
+    ),
+    Safeguard(
+        "a configuration of the log that cannot be used is a configuration error",
+        "logs.py",
+        "(oslo_log.LogConfigError, cfg.Error)",
+        "InterruptedError",
+        tests=("test_logs.py::test_a_configuration_of_the_log_that_cannot_be_used_is_a_configuration_error",),
+    ),
+    Safeguard(
+        "a line of the log's configuration is not quoted: it may hold a secret",
+        "logs.py",
+        'QUOTED_LINE.sub(r"\\1", in_one_line(error))',
+        "in_one_line(error)",
+        tests=("test_logs.py::test_a_line_that_is_no_option_of_the_logs_configuration_is_not_shown",),
+    ),
+    Safeguard(
+        "the traceback that is kept beside the line is redacted",
+        "redaction.py",
+        "            record.exc_text = self._redact(record.exc_text)\n",
+        "            pass\n",
+        tests=("test_scheduler.py::test_a_traceback_that_is_kept_for_the_journal_is_redacted_too",),
+    ),
+    Safeguard(
         "the last error that was logged is kept",
         "logs.py",
         "    root.handlers.insert(0, LastError())",

@@ -190,12 +190,24 @@ def test_every_host_of_a_url_has_its_password_redacted() -> None:
 
 
 def test_a_traceback_is_redacted_like_its_message() -> None:
-    formatter = RedactingFormatter(logging.Formatter("%(message)s"), Redactor.of_url("rabbit://u:s3cret-word@h/"))
-    try:
-        raise ValueError("s3cret-word")
-    except ValueError as error:
-        record = logging.LogRecord("x", logging.ERROR, "x", 1, "oops", None, (ValueError, error, error.__traceback__))
-    assert "s3cret-word" not in formatter.format(record)
+    assert "s3cret-word" not in _redacting().format(_record_of_an_error())
+
+
+def test_a_traceback_that_is_kept_for_the_journal_is_redacted_too() -> None:
+    record = _record_of_an_error()
+    _redacting().format(record)
+    assert record.exc_text is not None
+    assert f"ValueError: {MASK}" in record.exc_text
+    assert "s3cret-word" not in record.exc_text
+
+
+def _redacting() -> RedactingFormatter:
+    return RedactingFormatter(logging.Formatter("%(message)s"), Redactor.of_url("rabbit://u:s3cret-word@h/"))
+
+
+def _record_of_an_error() -> logging.LogRecord:
+    error = ValueError("s3cret-word")
+    return logging.LogRecord("x", logging.ERROR, "x", 1, "oops", None, (ValueError, error, None))
 
 
 @pytest.mark.parametrize(
