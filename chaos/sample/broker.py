@@ -13,7 +13,7 @@ from collections.abc import Callable
 import oslo_messaging
 from oslo_config import cfg
 
-from chaos.sample import logs, processes
+from chaos.sample import config, logs, processes
 from chaos.sample.exits import OutOfTime
 
 LOG = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def wait_for(conf: cfg.ConfigOpts) -> None:
     Raise `NoBroker` after `broker_wait` seconds. A broker that is there and refuses us is waited for as well: the user
     or virtual host may be about to be made. The last error tells which it is.
     """
-    if conf.broker_wait and conf.transport_url.partition(":")[0] == "rabbit":
+    if conf.broker_wait and config.is_rabbit(conf.transport_url):
         _wait(_address(conf), conf.broker_wait, _connector(conf))
 
 

@@ -29,6 +29,9 @@ FILES_PER_WORKER = 16  # what the parent holds for each: pidfd, sentinel, semaph
 SPOILT_LINE = re.compile(r"""(?<=: )(['"]).*\1$""")
 BAD_VALUE = re.compile(r"(?:Value for option |argument --)([\w-]+).*?(?:is not valid|value|choice): ")
 
+RABBIT = ("rabbit", "kombu")
+"""oslo.messaging's names for one driver. What stands behind a + is for the driver: `kombu+amqp`."""
+
 OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.StrOpt("backend", choices=[backend.value for backend in Backend], default=Backend.THREADING.value),
     cfg.IntOpt("workers", default=1, min=1, help="Worker processes; more than the machine bears are cut to its bound."),
@@ -84,6 +87,11 @@ def _read_all(conf: cfg.ConfigOpts) -> None:
             raise ConfigError(f"{option.name} is empty; its default is {option.default!r}")
 
 
+def is_rabbit(url: str) -> bool:
+    """Return whether a transport URL is for oslo.messaging's rabbit driver."""
+    return re.split(r"[+:]", url, maxsplit=1)[0] in RABBIT
+
+
 def check_transport_url(conf: cfg.ConfigOpts) -> None:
     """Raise `ConfigError` when the transport's URL cannot be used, without a piece of a password.
 
@@ -100,7 +108,7 @@ def check_transport_url(conf: cfg.ConfigOpts) -> None:
         advice = "special characters of the password must be quoted: / as %2F, # as %23, ? as %3F"
         reason = re.sub("'.*'", MASK, Redactor.of_url(conf.transport_url)(" ".join(str(error).split())))
         raise ConfigError(f"transport_url ({scheme}) cannot be parsed: {reason}; {advice}") from None
-    if scheme in ("rabbit", "kombu") and any("/" in f"{host.username}{host.password}" for host in hosts):
+    if is_rabbit(conf.transport_url) and any("/" in f"{host.username}{host.password}" for host in hosts):
         raise ConfigError(f"transport_url ({scheme}): its driver takes no / in a user name or password, quoted or not")
 
 

@@ -251,7 +251,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         "a password that the rabbit driver would take for another is refused",
         "config.py",
-        """if scheme in ("rabbit", "kombu") and any(""",
+        "if is_rabbit(conf.transport_url) and any(",
         "if False and any(",
         (Check(f"scheduler/threading/w1/config.file@parent#1=set:DEFAULT:transport_url:{SLASH_IN_PASSWORD}", 78),),
     ),

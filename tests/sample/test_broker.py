@@ -13,8 +13,10 @@ import pytest
 PASSWORD = "Hq7-s3cr3t"
 
 
-def test_a_wait_for_a_broker_that_refuses_has_a_bound_and_says_for_what_and_how_long_still() -> None:
-    with _port() as (_, address), _scheduler(address, "--broker-wait", "2", "--startup-deadline", "0.5") as scheduler:
+@pytest.mark.parametrize("scheme", ["rabbit", "kombu+amqp"])
+def test_a_wait_for_a_broker_that_refuses_has_a_bound_and_says_for_what_and_how_long_still(scheme: str) -> None:
+    arguments = ("--broker-wait", "2", "--startup-deadline", "0.5")
+    with _port() as (_, address), _scheduler(address, *arguments, scheme=scheme) as scheduler:
         said, _ = scheduler.communicate(timeout=60)
     assert scheduler.returncode == os.EX_TEMPFAIL, said
     assert f"waiting for the broker at {address}, 1.0 s still; last error logged: Connection failed" in said
@@ -45,8 +47,8 @@ def _port() -> Iterator[tuple[socket.socket, str]]:
 
 
 @contextmanager
-def _scheduler(address: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    url = f"rabbit://scheduler:{PASSWORD}@{address}/"
+def _scheduler(address: str, *arguments: str, scheme: str = "rabbit") -> Iterator[subprocess.Popen[str]]:
+    url = f"{scheme}://scheduler:{PASSWORD}@{address}/"
     command = [sys.executable, "-m", "chaos.sample.launcher", "--transport-url", url, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as scheduler:
         try:

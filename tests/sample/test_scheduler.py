@@ -166,8 +166,14 @@ def test_a_password_that_nobody_quoted_is_a_configuration_error_that_shows_no_pi
     assert not {"hun", "'a'", "12", "ter2"} & set(re.split(r"[ :;]", message))
 
 
-def test_a_slash_in_a_rabbit_password_is_a_configuration_error_even_when_it_is_quoted() -> None:
-    assert "takes no /" in _complaint("rabbit://scheduler:hun%2Fter2@broker/")
+@pytest.mark.parametrize("scheme", ["rabbit", "kombu", "kombu+amqp"])
+def test_a_slash_in_a_rabbit_password_is_a_configuration_error_even_when_it_is_quoted(scheme: str) -> None:
+    assert "takes no /" in _complaint(f"{scheme}://scheduler:hun%2Fter2@broker/")
+
+
+@pytest.mark.parametrize("scheme", ["fake", "kafka", "kombus"])
+def test_another_drivers_broker_is_not_taken_for_rabbits(scheme: str) -> None:
+    assert not config.is_rabbit(f"{scheme}://scheduler:hunter2@rabbit/")
 
 
 def test_a_slash_that_is_quoted_passes_for_another_driver() -> None:
