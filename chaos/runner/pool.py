@@ -7,10 +7,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -32,9 +35,16 @@ class Host:
 
     def __init__(self, folder: str) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", HOST, PACKAGE_ROOT, folder], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, start_new_session=True)
+                                        stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.asks, self.hears = self.process.stdin, self.process.stdout
+        os.set_blocking(self.asks.fileno(), False)
+        self.asking = threading.Lock()
+        """Nobody closes its input while another thread writes there."""
         self.requests: dict[str, Request] = {}
         self.idle: set[str] = set()
+        self.lines: deque[bytes] = deque()
+        """What it has said and nobody has looked at, and of the last line what there is."""
         self.partial = b""
 
     @property
@@ -47,19 +57,47 @@ class Host:
         return not self.requests or not (request.alone or any(one.alone for one in self.requests.values()))
 
     def ask(self, request: Request) -> None:
-        assert self.process.stdin is not None
         self.requests[request.folder] = request
         with contextlib.suppress(BrokenPipeError, ValueError):  # it is dead, or told to go: the end of its output says so
-            self.process.stdin.write(json_of(to_data(request)).encode() + b"\n")
-            self.process.stdin.flush()
+            self._write(json_of(to_data(request)).encode() + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        """A host that wants to get rid of answers reads nothing meanwhile: who does not hear it waits for ever."""
+        view = memoryview(data)
+        poll = select.poll()
+        poll.register(self.asks, select.POLLOUT)
+        poll.register(self.hears, select.POLLIN)
+        while view:
+            with self.asking:
+                written = self.asks.write(view)
+            if written:         # else there is no room
+                view = view[written:]
+            elif self.hears.fileno() in dict(poll.poll()) and not self._hear():
+                return
+
+    def _hear(self) -> bool:
+        """Wait for the host to say something; whether it will say more."""
+        data = os.read(self.hears.fileno(), 1 << 20)
+        *lines, self.partial = (self.partial + data).split(b"\n")
+        self.lines.extend(lines)
+        return bool(data)
 
     def answers(self) -> Iterator[tuple[Request, Observation]]:
-        """Wait for the host to say something: what is finished, which may be nothing yet."""
-        assert self.process.stdout is not None
-        data = os.read(self.process.stdout.fileno(), 1 << 20)
-        *lines, self.partial = (self.partial + data).split(b"\n")
-        for line in lines:
-            name, _, text = line.partition(b"\t")
+        """What is finished by what the host has said, which may be nothing yet. Waits for it to say something."""
+        if self.lines or self._hear():
+            yield from self.told()
+            return
+        self.process.kill()         # it closed its output, so it is dying, and must not be asked again
+        self.process.wait()
+        lost, self.requests = self.requests, {}
+        self.idle.clear()
+        for request in lost.values():
+            yield request, _observation(request, json.dumps({"harness": "the host process died"}).encode())
+
+    def told(self) -> Iterator[tuple[Request, Observation]]:
+        """What is finished by what was heard already."""
+        while self.lines:
+            name, _, text = self.lines.popleft().partition(b"\t")
             folder = os.fsdecode(name)
             if text == b"idle":
                 self.idle.add(folder)
@@ -69,25 +107,21 @@ class Host:
                 self.idle.discard(folder)
                 request = self.requests[folder] if text.startswith(HELD) else self.requests.pop(folder)
                 yield request, _observation(request, text.removeprefix(HELD))
-        if not data:                # it closed its output, so it is dying, and must not be asked again
-            self.process.kill()
-            self.process.wait()
-            lost, self.requests = self.requests, {}
-            self.idle.clear()
-            for request in lost.values():
-                yield request, _observation(request, json.dumps({"harness": "the host process died"}).encode())
+
+    def hang_up(self) -> None:
+        """Close its input: it ends whatever it runs and goes."""
+        with self.asking, contextlib.suppress(OSError):
+            self.asks.close()
 
     def close(self) -> None:
-        """Close its input: it ends whatever it runs and goes. Killed when it does not go."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
+        """Let it go, and wait for its end; killed when that does not come. Nobody hears it any more: it may wait for that."""
+        self.hang_up()
+        self.hears.close()
         try:
             self.process.wait(CLOSE_WITHIN_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
 
 
 def _observation(request: Request, text: bytes) -> Observation:
@@ -133,9 +167,8 @@ class Pool:
     def let_go(self) -> None:
         """Tell the host to end whatever it runs and go; for a thread other than the one that is in ``run``."""
         host = self.host
-        if host is not None and host.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                host.process.stdin.close()
+        if host is not None:
+            host.hang_up()
 
     def remember(self, ahead: Iterable[str]) -> str:
         """Keep what a target imports for the requests that may be started warm: the path to name in them."""
@@ -171,12 +204,16 @@ class Pool:
     def holds(self) -> bool:
         """Whether the tree of a request with ``hold_s``, of which the observation has come, is still kept: until it ends,
         its time is up, or this pool is left."""
-        return self.host is not None and bool(self.host.requests)
+        if self.host is None:
+            return False
+        for _ in self.host.told():      # the end may have come together with the observation: it is not heard again
+            pass
+        return bool(self.host.requests)
 
     def hears(self) -> int:
         """A descriptor that is readable when something happens to what is under way; `listen` reads it."""
-        assert self.host is not None and self.host.process.stdout is not None
-        return self.host.process.stdout.fileno()
+        assert self.host is not None
+        return self.host.hears.fileno()
 
     def listen(self) -> None:
         assert self.host is not None

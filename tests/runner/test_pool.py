@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from chaos.model import Exited, Observation
+from chaos.runner import pool as pools
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 from processes import Deadline, below, watched
@@ -119,6 +121,55 @@ def test_a_host_that_was_killed_while_idle_is_replaced(stage: Stage) -> None:
         assert pool.run_one(stage.request("sys.exit(4)", limits=LONG)).ending == Exited(4)
 
 
+SAYS_MUCH_FIRST = """
+import json, sys
+for number in range(1, 4):
+    print("nobody\\tbusy\\n" * 40_000, flush=True, end="")
+    folder = json.loads(sys.stdin.readline())["folder"]
+    print(folder + '\\t{"harness": "number %d"}' % number, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.timeout(40)
+def test_a_host_that_says_much_before_it_reads_is_heard_meanwhile(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pipe has room for 64 KiB: a host that cannot write more does not read, and so neither can its caller."""
+    monkeypatch.setattr(pools, "HOST", SAYS_MUCH_FIRST)
+    requests = [dataclasses.replace(one, config="#" * 200_000) for one in _some(stage)[:3]]
+    with Pool(3) as pool:
+        seen = [one for _, one in pool.run(requests) if one is not None]
+        assert pool.host is not None
+        process = pool.host.process
+    assert [one.harness for one in seen] == ["number 1", "number 2", "number 3"]
+    assert process.returncode == 0
+
+
+SAYS_TWO_AT_ONCE = """
+import json, os, sys
+folder = json.loads(sys.stdin.readline())["folder"]
+os.write(1, f'{folder}\\theld {{"harness": "held"}}\\n{folder}\\t{{"harness": "ended"}}\\n'.encode())
+sys.stdin.read()
+"""
+
+
+def test_what_a_host_said_together_with_what_it_holds_is_not_lost(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "HOST", SAYS_TWO_AT_ONCE)
+    with Pool() as pool:
+        assert pool.run_one(_some(stage)[0]).harness == "held"
+        assert not pool.holds
+
+
+def test_a_host_that_waits_to_be_heard_leaves_in_order_with_its_pool(stage: Stage, deadline: Deadline) -> None:
+    with Pool() as pool:
+        next(pool.run([stage.request("print('much ' * 100_000)", limits=LONG)]))
+        assert pool.host is not None
+        process = pool.host.process
+        with open(f"/proc/{process.pid}/fd/1", "wb", buffering=0) as pipe:
+            while select.select([], [pipe], [], 0)[1]:
+                deadline.left_s("a pipe that is full of the answer")
+    assert process.returncode == 0
+
+
 TOLD_AGAIN_AND_AGAIN = """
 import os, re, signal
 from chaos.runner.host import Host, _be_supervisor
@@ -162,6 +213,7 @@ def _whole_tree(pool: Pool, deadline: Deadline) -> list[int]:
 OWNER = """
 import json, sys
 from chaos.codec import from_data
+from chaos.runner import pool as pools
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 requests = [from_data(Request, one) for one in json.loads(sys.stdin.readline())]
