@@ -96,7 +96,8 @@ class Host:
     def step(self) -> None:
         """Wait for the caller, a supervisor or a zygote on its way, and do what it wants. Raises `Closed`."""
         for key, _ in self.selector.select(LOOK_EVERY_S):
-            key.data()
+            if self.selector.get_map().get(key.fd) is key:      # else it was let go, and its number may be another's
+                key.data()
         now = time.monotonic()
         for coming in self.zygotes.late(now):
             self._step(coming, coming.give_up)
@@ -147,15 +148,23 @@ class Host:
             how = warden.words()
         except NotWarm as reason:
             warden, how = None, {"cold_because": str(reason)}
-        one = next((one for one in self.supervisors.values() if not one.folder), None) or self._forked()
+        one = self._asked(json.dumps(how).encode() + b"\n" + line + b"\n")
         limits = request.limits
         one.cases += 1
         one.folder, one.warden, one.partial = request.folder, warden, b""
         one.longest_s = (limits.boot_s + limits.deadline_s + limits.grace_s + limits.orphan_s + SPARE_S
                          + request.hold_s + request.debug_s)
         one.until = time.monotonic() + one.longest_s
-        with contextlib.suppress(BrokenPipeError):      # it is dead: the end of its answers says so
-            _write_all(one.asks, json.dumps(how).encode() + b"\n" + line + b"\n")
+
+    def _asked(self, text: bytes) -> Supervisor:
+        """One that had no case and was told of this one; who is on the way out cannot be told, and is let go."""
+        for one in [one for one in self.supervisors.values() if not one.folder]:
+            if _is_told(one, text):
+                return one
+            self._dismiss(one)
+        one = self._forked()
+        _is_told(one, text)     # else it is dead: the end of its answers says so
+        return one
 
     def _forked(self) -> Supervisor:
         asked, asks = os.pipe2(os.O_CLOEXEC)
@@ -213,6 +222,14 @@ class Host:
         ending.end_all_below()
 
 
+def _is_told(one: Supervisor, text: bytes) -> bool:
+    try:
+        _write_all(one.asks, text)
+    except BrokenPipeError:
+        return False
+    return True
+
+
 def _answer(folder: str, line: bytes) -> None:
     _write_all(1, os.fsencode(folder) + b"\t" + line + b"\n")
 
@@ -263,13 +280,12 @@ def _be_supervisor(asked: int, answers: int, host_pid: int, host: Host) -> None:
 def _serve(asked: int, answers: int) -> None:
     """One case after the other, until there is no more to come, or something is left of one that cannot be ended."""
     with open(asked, "rb") as lines:
-        while (how := lines.readline()) and (line := lines.readline()):
+        while not lines.closed and (how := lines.readline()) and (line := lines.readline()):
             answer = _observed(from_data(Request, json.loads(line)), json.loads(how), answers)
             ending.leave_when_told()        # the end of a run did not want to be interrupted
-            clean = next(tree.children(os.getpid()), None) is None
+            if next(tree.children(os.getpid()), None) is not None:
+                lines.close()       # before the answer: whoever hears that may give the next, which is not for us
             _write_all(answers, answer + b"\n")
-            if not clean:
-                return
 
 
 def _observed(request: Request, how: dict[str, Any], answers: int) -> bytes:

@@ -122,3 +122,4 @@ class Warm(Launch):
 
     def end(self) -> None:
         self._warden.asked("end")
+        ending.end_all_below()      # who asked for signs of readiness is below this process, not below the warden

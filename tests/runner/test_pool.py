@@ -20,7 +20,7 @@ from chaos.model import Exited, Observation
 from chaos.runner import pool as pools
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
-from processes import Deadline, below, watched
+from processes import Deadline, below, is_alive, watched
 from runner.starting import LONG, Stage
 
 
@@ -119,6 +119,25 @@ def test_a_host_that_was_killed_while_idle_is_replaced(stage: Stage) -> None:
         pool.host.process.kill()
         pool.host.process.wait()
         assert pool.run_one(stage.request("sys.exit(4)", limits=LONG)).ending == Exited(4)
+
+
+def test_a_request_for_a_supervisor_that_is_gone_is_run_by_another(stage: Stage, deadline: Deadline) -> None:
+    """The host hears of the request before it hears of that end."""
+    with Pool() as pool:
+        assert pool.run_one(stage.request("sys.exit(3)", limits=LONG)).ending == Exited(3)
+        assert pool.host is not None
+        host = pool.host.process.pid
+        (supervisor,) = below(host)
+        os.kill(host, signal.SIGSTOP)
+        while Path(f"/proc/{host}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            deadline.left_s("a host that stands still")
+        running = pool.run([stage.request("sys.exit(4)", limits=LONG)])
+        next(running)
+        os.kill(supervisor, signal.SIGKILL)
+        while is_alive(supervisor):
+            deadline.left_s("the supervisor's end")
+        os.kill(host, signal.SIGCONT)
+        assert [(seen.ending, seen.harness) for _, seen in running if seen is not None] == [(Exited(4), "")]
 
 
 SAYS_MUCH_FIRST = """

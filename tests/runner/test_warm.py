@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.model import Exited, Fault, Hits, Killed, Observation
+from chaos.model import Exited, Expectation, Fault, Hits, Killed, Observation
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 from processes import Deadline, below, is_alive
@@ -187,6 +187,21 @@ def test_the_same_process_is_forked_from_again_and_nothing_stays_of_the_case_bef
         request = warming.request("import helper_module\nhelper_module.SEEN.append(1)\nsys.exit(len(helper_module.SEEN))")
         seen = [pool.run_one(request) for _ in range(5)]
         assert [(one.started_as, one.ending) for one in seen] == [("warm", Exited(1))] * 5
+
+
+def test_a_supervisor_stays_for_the_next_case_where_a_command_says_when_a_warm_one_serves(stage: Stage, pool: Pool) -> None:
+    with pool:
+        warming = Warming(stage, pool, "")
+        request = replace(warming.request("signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nfor_ever()"),
+                          ready=("command: true",), expected=Expectation(servers=0, notifies=False))
+        seen, children = [], set[str]()
+        for _ in range(3):
+            seen.append(pool.run_one(request))
+            assert pool.host is not None
+            host = pool.host.process.pid
+            children.add(Path(f"/proc/{host}/task/{host}/children").read_text(encoding="ascii"))
+        assert [(one.started_as, one.stopped_watching, one.harness) for one in seen] == [("warm", "served", "")] * 3
+        assert len(children) == 1, "a supervisor and what the cases are forked from"
 
 
 def test_cases_that_run_at_once_are_forked_from_one_process_and_kept_apart(stage: Stage) -> None:
