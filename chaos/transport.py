@@ -8,7 +8,6 @@ One broker for all cases. It knows nothing of cases: what a run does with the co
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,9 +63,10 @@ def attached(asked: str | None, *, running: Broker | None = None) -> Iterator[Ne
     with contextlib.ExitStack() as stack:
         broker = running or (stack.enter_context(private_broker()) if is_private(asked) else None)
         wire, caller = stack.enter_context(open_wire()), stack.enter_context(open_caller())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-tls-")))
-        folder.chmod(0o755)     # the target, which may have dropped its rights, reads the authority's certificate there
+        folder = Path(wire.folder, "tls")       # of a process that removes it also where this one is killed
         make_certificates(folder)
+        for path, mode in ((folder, 0o755), (Path(wire.folder), 0o711)):
+            path.chmod(mode)    # the target, which may have dropped its rights, reads the authority's certificate there
         address, url, secrets = _private(broker.port, broker.user, broker.password) if broker else _parts_of(asked)
         yield Network(wire=wire.folder, caller=caller.folder, broker=broker.folder if broker else "", address=address,
                       url=url, certificates=str(folder), secrets=secrets)

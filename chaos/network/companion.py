@@ -179,6 +179,7 @@ class Companion:
         """Raises CompanionBroke when it does not start, with what it wrote."""
         self.folder = tempfile.mkdtemp(prefix="chaos-net-")
         said = os.path.join(self.folder, "said")
+        Path(said).touch(0o600)
         with open(said, "wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", START.format(module=self.module), PACKAGE_ROOT, self.folder, str(os.getpid())],

@@ -55,6 +55,7 @@ class Serving:
         try:
             with opened(self.folder) as path:
                 server = await asyncio.start_unix_server(lambda r, w: self._line(r, w, handle), path, limit=1 << 20)
+                os.chmod(path, 0o600)       # whoever may enter the folder must not break what others use
             os.write(1, b"ready\n")
             await self.over.wait()
         finally:

@@ -165,3 +165,5 @@ def test_nothing_is_left_of_a_sweep_that_was_killed(rabbit: Broker, folder: Path
         deadline.gone(seen.pidfds.values(), "everything that the sweep had started")
         while left := _mentions(folder):
             deadline.left_s(f"the end of {left}")
+        while kept := list((folder / "tmp").iterdir()):
+            deadline.left_s(f"the end of {kept}")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +16,13 @@ import pytest
 from chaos.errors import UsageError
 from chaos.network.tls import Certificates, Trust, make_certificates
 from chaos.network.wire import Wire
+from chaos.transport import attached
 from network.echo import Echo
+from processes import Deadline
 
 WITHIN_S = 20.0
+ELSEWHERE = "rabbit://user:password@127.0.0.1:1/vhost"
+"""A broker that is the user's own: nobody starts one, or connects before there is a case."""
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +105,34 @@ def test_keys_are_for_the_user_only(certificates: Certificates) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in certificates.served.values())
 
 
+def test_whoever_has_dropped_its_rights_may_read_the_authority_and_no_more() -> None:
+    with attached(ELSEWHERE) as network:
+        assert network is not None
+        folder = Path(network.certificates)
+        ours = [folder, *(path for path in folder.parents if path.is_relative_to(network.wire))]
+        assert len(ours) == 2 and all(path.stat().st_mode & 0o001 for path in ours)
+        assert folder.joinpath("authority.pem").stat().st_mode & 0o004
+        assert {path.name: path.stat().st_mode & 0o077 for path in Path(network.wire).iterdir()} == {
+            "control": 0, "said": 0, "tls": 0o055}, "only this user may break what others use"
+
+
+ATTACHED = f"""
+import os, signal
+from chaos.transport import attached
+with attached({ELSEWHERE!r}) as network:
+    assert os.listdir(network.certificates)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_key_is_left_where_whoever_made_it_was_killed(tmp_path: Path, deadline: Deadline) -> None:
+    done = subprocess.run([sys.executable, "-c", ATTACHED], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False,
+                          timeout=deadline.left_s("certificates"))
+    assert done.returncode == -signal.SIGKILL
+    while left := list(tmp_path.iterdir()):
+        deadline.left_s(f"the end of {left}")
+
+
 def _all_of(plain: socket.socket) -> bytes:
     got = b""
     try:
@@ -105,5 +141,3 @@ def _all_of(plain: socket.socket) -> bytes:
     except ConnectionError:
         pass
     return got
-
-
