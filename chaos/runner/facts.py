@@ -282,8 +282,9 @@ class Facts:
     @property
     def same_deaths(self) -> int:
         """How many workers in a row, up to now, died the same death before their service had started: each had met the same
-        faults and come as far. Not children that met no fault: a launcher may fork as many helpers as it likes."""
-        started = {mile.pid for mile in self.milestones if mile.name in ("service started", "answered")}
+        faults and come as far. Not children that met no fault: a launcher may fork as many helpers as it likes. Nor where one
+        of the faults ends: the next worker may be past it."""
+        started = self._started()
         dead = sorted((one for one in self.processes.values() if one.role.startswith("worker") and one.gone_s is not None),
                       key=lambda one: one.gone_s or 0.0, reverse=True)
         count, last = 0, None
@@ -294,9 +295,21 @@ class Facts:
             count, last = count + 1, fate
         return count
 
+    @property
+    def starting_workers(self) -> int:
+        """How many workers live whose service has not started."""
+        started = self._started()
+        return sum(1 for one in self.processes.values()
+                   if one.role.startswith("worker") and one.gone_s is None and one.pid not in started)
+
+    def _started(self) -> set[int]:
+        return {mile.pid for mile in self.milestones if mile.name in ("service started", "answered")}
+
     def _fate(self, pid: int) -> tuple[frozenset[str], frozenset[tuple[int, str]]] | None:
         met = frozenset((firing.index, firing.site) for firing in self.fired if firing.pid == pid)
-        return (frozenset(mile.name for mile in self.milestones if mile.pid == pid), met) if met else None
+        if not met or any(self.faults[index].hits.last is not None for index, _ in met):
+            return None
+        return frozenset(mile.name for mile in self.milestones if mile.pid == pid), met
 
     @property
     def has_services(self) -> bool:

@@ -49,8 +49,9 @@ PROBE_UNANNOUNCED_S = 1.0
 TOGETHER_S = 0.003
 """Records come in bursts: reading them together costs the target fewer switches of its processor. Its end does not wait."""
 LEARN_WITHIN_S = 1.0
-SAME_DEATHS = 8
-"""So many workers in a row that die the same death before they are ready: it goes on like that."""
+SAME_DEATHS, SAME_DEATHS_EACH = 8, 4
+"""So many workers in a row that die the same death before they are ready, in all and for each that there should be, and one
+more that was forked for them: it goes on like that."""
 READS_AT_A_TIME = 64
 """A target that writes faster than we read must not keep us from looking at the clock: 4 MiB, then back to the loop."""
 
@@ -304,10 +305,19 @@ class Run:
                 self._stop("it is up, and shows no more: stop it")
             else:
                 self.stopped_watching = "deadline" if facts.told_by_case_s is None else "grace"
-        elif facts.same_deaths >= SAME_DEATHS:
+        elif self._respawns():
             self.stopped_watching = "respawn"
         else:
             self._probe()
+
+    def _respawns(self) -> bool:
+        """Whether its workers die and are forked again, and nothing says that this ends. Not yet where all that there should
+        be have died once or twice: a launcher that gives up then needs a moment to end."""
+        facts, expected = self.facts, self.serving.expected
+        workers = max(self.request.case.workers, expected.servers if expected else 0)
+        enough = max(SAME_DEATHS, SAME_DEATHS_EACH * workers)
+        deaths = facts.same_deaths
+        return deaths >= enough and deaths + facts.starting_workers > enough
 
     def _stop(self, why: str) -> None:
         self._learn()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 
 import pytest
@@ -140,6 +141,36 @@ def test_workers_that_meet_their_fault_again_and_again_are_not_watched_until_the
     """, fault, limits=LONG)
     assert seen.stopped_watching == "respawn"
     assert len({firing.pid for firing in seen.fired}) >= 8
+
+
+@pytest.mark.parametrize(("gives_up", "hits"), [(True, Hits()), (False, Hits(1, 12))])
+def test_eight_workers_that_die_once_or_until_their_fault_ends_are_watched_until_that_shows(
+    stage: Stage, gives_up: bool, hits: Hits,
+) -> None:
+    fault = Fault("process.spawn", "raise", ("RuntimeError",), "worker", hits)
+    request = stage.request(f"""
+    import multiprocessing
+    def work():
+        if os.fork() == 0:
+            note()
+            multiprocessing.Process(target=for_ever).start()
+            for_ever()
+    for _ in range(8):
+        work()
+    for death in range({8 if gives_up else 12}):
+        os.wait()
+        {"pass" if gives_up else "work()"}
+    if {gives_up}:
+        time.sleep(0.4)
+        sys.exit("chaos: all workers died")
+    signal.signal(signal.SIGTERM, lambda *_: (os.killpg(0, signal.SIGKILL)))
+    notify("READY=1")
+    for_ever()
+    """, fault, limits=LONG, expected=Expectation(0))
+    with Pool() as pool:
+        seen = pool.run_one(dataclasses.replace(request, case=dataclasses.replace(request.case, workers=8)))
+    assert seen.stopped_watching == ("ended" if gives_up else "served")
+    assert len(seen.fired) == (8 if gives_up else 12)
 
 
 def test_a_launcher_that_never_says_ready_though_it_should_does_not_serve(stage: Stage) -> None:
