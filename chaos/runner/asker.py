@@ -27,6 +27,7 @@ class Asker:
         """``env``: the environment of every command."""
         questions, self._ask = os.pipe2(os.O_CLOEXEC)
         self.answers, answer = os.pipe2(os.O_CLOEXEC)
+        self.partial = b""
         supervisor = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
@@ -42,13 +43,14 @@ class Asker:
         """Run ``argv``; the answer comes with the same number."""
         os.write(self._ask, json.dumps([number, *argv]).encode() + b"\n")
 
-    def answer(self) -> tuple[int, str] | None:
-        """(number, "") where the command ended with 0, else what was wrong; None where the asker is gone."""
+    def heard(self) -> list[tuple[int, str]] | None:
+        """What has been answered by now: (number, "") where the command ended with 0, else what was wrong; None where the
+        asker is gone."""
         data = os.read(self.answers, LONGEST)
         if not data:
             return None
-        number, said = json.loads(data.splitlines()[-1])
-        return int(number), str(said)
+        *lines, self.partial = (self.partial + data).split(b"\n")
+        return [(int(number), str(said)) for number, said in map(json.loads, lines)]
 
     def close(self) -> None:
         """Its end is the supervisor's to see to: it is below it."""

@@ -169,14 +169,15 @@ class Signs:
 
     def _hear(self) -> None:
         assert self.asker is not None
-        answer = self.asker.answer()
-        if answer is None:
+        answers = self.asker.heard()
+        if answers is None:
             self.selector.unregister(self.asker.answers)
             self.asker = None
             return
-        look = self.looks[answer[0]]
-        if look.asked_s is not None:
-            look.answered(look.asked_s, answer[1], self.now())
+        for number, said in answers:
+            look = self.looks[number]
+            if look.asked_s is not None:
+                look.answered(look.asked_s, said, self.now())
 
 
 _ASK: dict[str, Callable[[Signs, Look], None]] = {
