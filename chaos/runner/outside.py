@@ -12,10 +12,11 @@ import signal
 from pathlib import Path
 
 from chaos.catalog import SYSCALL, By, doc_of
-from chaos.model import Fault, Hit, Process
+from chaos.model import Fault, Hit, Hits, Process
 from chaos.runner.facts import Facts
 
 STARTED = "start.exec"
+CHILD = "start.child"
 WAITING = "start.waiting"
 WAITS_S = 1.2
 """Long enough for a launcher that says every second that it waits."""
@@ -49,20 +50,39 @@ class Outside:
             self._note(STARTED, [self.facts.root_pid], now_s)
             if self.facts.written_s:
                 self._note("start.output", [self.facts.root_pid], now_s)
-            known = {pid for _, pid in self.reached.get("start.child", ())}
-            self._note("start.child", [*known, *(one.pid for one in self.facts.processes.values() if one.pid not in known
-                                                 and self._has_come_to_stay(one, now_s))], now_s)
+            known = [pid for _, pid in self.reached.get(CHILD, ())]
+            self._note(CHILD, [*known, *(one.pid for one in self._new_children() if now_s - one.seen_s >= STAYS_S)], now_s)
             if self.facts.announced_s is not None:
                 self._note("start.ready", [self.facts.root_pid], now_s)
-            met_s = [firing.at_s for firing in self.facts.fired if firing.index not in self.faults]
-            if met_s and now_s - met_s[0] >= WAITS_S:
+            if self._met_s is not None and now_s - self._met_s >= WAITS_S:
                 self._note(WAITING, [self.facts.root_pid], now_s)
             for index, fault in self.faults.items():
                 self._do(index, fault, now_s)
         self._read_trace(now_s)
 
-    def _has_come_to_stay(self, one: Process, now_s: float) -> bool:
-        return one.pid != self.facts.root_pid and one.gone_s is None and now_s - one.seen_s >= STAYS_S
+    def is_about_to_act(self) -> bool:
+        """Whether a moment comes by itself that the case has a fault for, within `WAITS_S`: till then a tree that stands
+        still is not left to itself. Ask after `step`."""
+        if self.facts.stop_sent_s is not None or self.facts.ending is not None:
+            return False
+        coming = {WAITING: int(self._met_s is not None and not self.reached.get(WAITING)), CHILD: len(self._new_children())}
+        return any(self._is_ahead(fault.hits, len(self.reached.get(fault.site, ())), coming.get(fault.site, 0))
+                   for fault in self.faults.values())
+
+    @staticmethod
+    def _is_ahead(hits: Hits, been: int, coming: int) -> bool:
+        """Whether one of the next ``coming`` moments, after those that have ``been``, is met."""
+        return coming > 0 and hits.first <= been + coming and (hits.last is None or hits.last > been)
+
+    @property
+    def _met_s(self) -> float | None:
+        """When a fault was first met that is not of this part."""
+        return next((firing.at_s for firing in self.facts.fired if firing.index not in self.faults), None)
+
+    def _new_children(self) -> list[Process]:
+        """Those of which it is still to be seen whether they stay."""
+        known = {self.facts.root_pid, *(pid for _, pid in self.reached.get(CHILD, ()))}
+        return [one for one in self.facts.processes.values() if one.pid not in known and one.gone_s is None]
 
     def hits(self) -> list[Hit]:
         """The moments as sites; none for a launcher that starts services, whose own sites say more."""

@@ -305,7 +305,7 @@ class Run:
                 self._stop("it is up, and shows no more: stop it")
             else:
                 self.stopped_watching = "deadline" if facts.told_by_case_s is None else "grace"
-        elif self._respawns():
+        elif self._respawns() and not self.outside.is_about_to_act():
             self.stopped_watching = "respawn"
         else:
             self._probe()
@@ -350,7 +350,7 @@ class Run:
         """Whether it is proven that what is owed will never come. What came while that was looked at is read first."""
         assert self.prover is not None
         facts, owed = self.facts, self.serving.owed()
-        if not owed:
+        if not owed or self.outside.is_about_to_act():
             return False
         roles = {**dict.fromkeys((one.pid for one in facts.alive), ""),
                  **{pid: role for pid, role in facts.roles.items() if facts.is_alive(pid)}}

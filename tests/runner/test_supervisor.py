@@ -122,6 +122,21 @@ def test_a_launcher_that_waits_for_what_a_fault_keeps_away_is_told_to_stop_in_th
     assert told_s - met_s >= 1.2
 
 
+@pytest.mark.parametrize(("stands", "met"), [
+    ("threading.Thread(target=note).start(); now_and_then()", Fault("thread.spawn", "stall")),
+    ("""
+while True:
+    if os.fork() == 0:
+        threading.Thread(target=note).start()
+    os.wait()
+""", Fault("thread.spawn", "raise", ("RuntimeError",), "worker")),
+])
+def test_what_goes_on_for_ever_is_told_to_stop_first_where_its_case_says_so(stage: Stage, stands: str, met: Fault) -> None:
+    seen = stage.run(stands, met, Fault("start.waiting", "signal", ("TERM",), None, Hits(1, 1)), limits=LONG)
+    assert seen.ending == Killed("SIGTERM", by_chaos=True)
+    assert {firing.site for firing in seen.fired} == {"thread.spawn", "start.waiting"}
+
+
 def test_a_launcher_that_can_never_go_on_is_not_watched_until_the_deadline(stage: Stage) -> None:
     seen = stage.run("for_ever()", limits=LONG)
     assert isinstance(seen.ending, StillRunning)
