@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,8 +25,9 @@ from chaos.model import (
 from chaos.runner import tree, wire
 
 MOST_PROCESSES = 400
-MOST_FIRINGS = 200
-"""A persistent fault in a loop that polls fires for ever; what it did is known long before."""
+MOST_FIRINGS, MOST_FIRINGS_IN_ALL, FEW_FIRINGS = 200, 1000, 3
+"""Of one fault in one process, of all together, and so many that each process keeps where all are too many. A persistent
+fault in a loop that polls fires for ever: what it did is known long before, but only the last shows that it still does."""
 MOST_NOTICES = 1000
 MOST_TAKEN = 1000
 CPU_WINDOW_S = 1.2
@@ -61,6 +62,8 @@ class Facts:
         self.stop_sent_s: float | None = None
         self.hits: list[Hit] = []
         self.fired: list[Firing] = []
+        self.kept: Counter[tuple[int, int]] = Counter()
+        """How many of them are of each fault in each process."""
         self.milestones: list[Milestone] = []
         self.signs: tuple[Sign, ...] = ()
         """Of readiness, as they stand: one for each that was asked for."""
@@ -101,9 +104,9 @@ class Facts:
                 self.roles.setdefault(int(fields[0]), fields[1])
             case "hit":
                 self.hits.append(Hit(at_s, fields[0], said.role, int(fields[1]), phase))
-            case "fired" if len(self.fired) < MOST_FIRINGS:
-                self.fired.append(Firing(at_s, int(fields[0]), fields[1], said.role, said.pid, int(fields[2]),
-                                         fields[3], fields[4], phase, *fields[5:6]))
+            case "fired":
+                self._keep(Firing(at_s, int(fields[0]), fields[1], said.role, said.pid, int(fields[2]),
+                                  fields[3], fields[4], phase, *fields[5:6]))
             case "call":
                 self.calls.setdefault(fields[0], fields[1])
             case "means":
@@ -119,9 +122,32 @@ class Facts:
 
     def fire(self, at_s: float, index: int, fault: Fault, *, role: str, pid: int, number: int) -> None:
         """A fault that the agent has no part in: of the wire, or of the node. Nothing of it carries a token."""
-        if len(self.fired) < MOST_FIRINGS:
-            at_s = round(at_s, 4)
-            self.fired.append(Firing(at_s, index, fault.site, role, pid, number, fault.action, "", self.phase(at_s)))
+        at_s = round(at_s, 4)
+        self._keep(Firing(at_s, index, fault.site, role, pid, number, fault.action, "", self.phase(at_s)))
+
+    def _keep(self, firing: Firing) -> None:
+        """Write it down; above the bounds in the place of the last one of the same fault in the same process. The first of
+        a fault always."""
+        key, is_full = (firing.index, firing.pid), len(self.fired) >= MOST_FIRINGS_IN_ALL
+        if self.kept[key] >= (FEW_FIRINGS if is_full else MOST_FIRINGS):
+            del self.fired[next(place for place in range(len(self.fired) - 1, -1, -1) if self._key(place) == key)]
+        elif not is_full or self._makes_room() or all(index != firing.index for index, _ in self.kept):
+            self.kept[key] += 1
+        else:
+            return
+        self.fired.append(firing)
+
+    def _makes_room(self) -> bool:
+        """Forget one of those of which there are most, neither the first nor the last; False: all have few."""
+        (most, count), = self.kept.most_common(1)
+        if count <= FEW_FIRINGS:
+            return False
+        del self.fired[[place for place in range(len(self.fired)) if self._key(place) == most][-2]]
+        self.kept[most] -= 1
+        return True
+
+    def _key(self, place: int) -> tuple[int, int]:
+        return self.fired[place].index, self.fired[place].pid
 
     def pass_milestone(self, name: str, pid: int, at_s: float) -> None:
         """One that was seen from outside."""

@@ -8,7 +8,7 @@ import pytest
 
 from chaos.model import Expectation, Fault, Hits
 from chaos.runner import tree
-from chaos.runner.facts import Facts
+from chaos.runner.facts import FEW_FIRINGS, MOST_FIRINGS, MOST_FIRINGS_IN_ALL, Facts
 from chaos.runner.supervise import Run
 from chaos.runner.wire import Said
 
@@ -70,3 +70,53 @@ def test_deaths_of_a_fault_that_ends_are_no_sign_that_it_goes_on() -> None:
     for pid in (100, 101):
         fires(both, pid, 1.0, index=1)
     assert dying(both, 12).same_deaths == 10, "up to now: the first two also met the one that ends"
+
+
+# --- firings ----------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_fault_that_fires_on_and_on_the_first_ones_and_the_last_are_kept() -> None:
+    facts = facts_of(FOR_GOOD)
+    for number in range(5000):
+        fires(facts, 100, number / 100, number=number + 1)
+    assert len(facts.fired) == MOST_FIRINGS
+    assert [one.number for one in facts.fired] == [*range(1, MOST_FIRINGS), 5000]
+    assert facts.fired[-1].at_s == 49.99
+
+
+def test_a_fault_that_fires_on_and_on_takes_no_place_from_another_process_or_fault() -> None:
+    other = Fault("start.waiting", "signal", ("TERM",))
+    facts = facts_of(FOR_GOOD, other)
+    for number in range(300):
+        fires(facts, 100, number / 100, number=number + 1)
+    fires(facts, 101, 3.1)
+    facts.fire(3.2, 1, other, role="parent", pid=1, number=1)
+    fires(facts, 100, 3.3, number=301)
+    assert [(one.index, one.pid) for one in facts.fired[-3:]] == [(0, 101), (1, 1), (0, 100)]
+    assert facts.told_by_case_s == 3.2
+
+
+def test_firings_are_bounded_however_many_processes_there_are_and_a_loop_in_the_last_one_is_seen() -> None:
+    facts = facts_of(FOR_GOOD, FOR_GOOD)
+    for number in range(50):
+        for pid in range(100, 150):
+            fires(facts, pid, number + pid / 1000, number=number + 1)
+    for number in range(10):
+        fires(facts, 900, 60.0 + number, number=number + 1)
+    assert len(facts.fired) == MOST_FIRINGS_IN_ALL
+    assert [one.number for one in facts.fired if one.pid == 900] == [1, 2, 10]
+    for pid in range(100, 150):
+        numbers = [one.number for one in facts.fired if one.pid == pid]
+        assert (numbers[0], numbers[-1]) == (1, 50)
+        assert len(numbers) >= FEW_FIRINGS
+    times = [one.at_s for one in facts.fired]
+    assert times == sorted(times)
+
+
+def test_where_every_process_has_fired_but_once_the_first_ones_are_kept_and_the_first_of_each_fault() -> None:
+    facts = facts_of(FOR_GOOD, FOR_GOOD)
+    for pid in range(100, 2500):
+        fires(facts, pid, pid / 100)
+    fires(facts, 2600, 30.0, index=1)
+    assert len(facts.fired) == MOST_FIRINGS_IN_ALL + 1
+    assert facts.fired[-1].index == 1
