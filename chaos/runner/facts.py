@@ -25,6 +25,7 @@ from chaos.model import (
 from chaos.runner import tree, wire
 
 MOST_PROCESSES = 400
+"""Above that one that is gone makes room for a new one."""
 MOST_FIRINGS, MOST_FIRINGS_IN_ALL, FEW_FIRINGS = 200, 1000, 3
 """Of one fault in one process, of all together, and so many that each process keeps where all are too many. A persistent
 fault in a loop that polls fires for ever: what it did is known long before, but only the last shows that it still does."""
@@ -70,6 +71,8 @@ class Facts:
         self.notices: list[Notice] = []
         self.signals: list[SentSignal] = []
         self.processes: dict[int, Process] = {}
+        self.gone: list[int] = []
+        """Those of them that live no more, in that order."""
         self.roles: dict[int, str] = {}
         self.titles: dict[str, int] = {}
         """Command lines that were seen, where they are looked at for secrets: a process may change its own at any time."""
@@ -218,6 +221,7 @@ class Facts:
         for pid, process in self.processes.items():
             if process.gone_s is None and pid not in alive:
                 self.processes[pid] = replace(process, gone_s=at_s)
+                self.gone.append(pid)
         self.alive = tuple(seen)
         self._measure(at_s)
 
@@ -240,12 +244,22 @@ class Facts:
     def see(self, pid: int, parent_pid: int, role: str, at_s: float) -> None:
         """Process ``pid`` is there, and plays ``role`` ("" unknown)."""
         known = self.processes.get(pid)
-        if known is None and len(self.processes) < MOST_PROCESSES:
+        if known is None and (len(self.processes) < MOST_PROCESSES or self._forgets_one() or role):
             self.processes[pid] = Process(pid, parent_pid, role, tree.command(pid), at_s)
         elif known is not None and role and known.role != role:
             self.processes[pid] = replace(known, role=role)
         if self.keeps_titles:
             self.titles.setdefault(tree.command(pid), pid)
+
+    def _forgets_one(self) -> bool:
+        """One that is gone makes room for another: the last that is no worker, or else the last. Never the launcher."""
+        gone = [pid for pid in reversed(self.gone) if pid != self.root_pid]
+        pid = next((pid for pid in gone if not self.processes[pid].role.startswith("worker")), gone[0] if gone else None)
+        if pid is None:
+            return False
+        self.gone.remove(pid)
+        del self.processes[pid]
+        return True
 
     # -- readings ------------------------------------------------------------------------------------------------
 

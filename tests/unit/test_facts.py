@@ -8,7 +8,7 @@ import pytest
 
 from chaos.model import Expectation, Fault, Hits
 from chaos.runner import tree
-from chaos.runner.facts import FEW_FIRINGS, MOST_FIRINGS, MOST_FIRINGS_IN_ALL, Facts
+from chaos.runner.facts import FEW_FIRINGS, MOST_FIRINGS, MOST_FIRINGS_IN_ALL, MOST_PROCESSES, Facts
 from chaos.runner.supervise import Run
 from chaos.runner.wire import Said
 
@@ -120,3 +120,46 @@ def test_where_every_process_has_fired_but_once_the_first_ones_are_kept_and_the_
     fires(facts, 2600, 30.0, index=1)
     assert len(facts.fired) == MOST_FIRINGS_IN_ALL + 1
     assert facts.fired[-1].index == 1
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+
+def short_lived(facts: Facts, pids: range, role: str = "") -> None:
+    for pid in pids:
+        if role:
+            facts.note(Said("start", pid / 1000, pid, role, ("1",)))
+        facts.look([seen(1, 0), seen(pid)], pid / 1000)
+    facts.look([seen(1, 0)], pids.stop / 1000)
+
+
+@pytest.mark.parametrize("role", ["", "helper", "worker.0"])
+def test_who_comes_after_very_many_that_are_gone_is_seen_to_serve(role: str) -> None:
+    facts = facts_of(FOR_GOOD)
+    short_lived(facts, range(10_000, 10_450), role)
+    for number, pid in enumerate((20_000, 20_001)):
+        facts.note(Said("start", 11.0, pid, f"worker.{number}", ("1",)))
+        facts.note(Said("mile", 11.1, pid, f"worker.{number}", ("service started",)))
+    facts.look([seen(1, 0), seen(20_000), seen(20_001)], 11.2)
+    assert facts.serving() == {20_000, 20_001}
+    assert len(facts.processes) == MOST_PROCESSES
+    assert {1, 10_000, 10_001} <= facts.processes.keys(), "the launcher and the first ones stay"
+
+
+def test_workers_are_kept_rather_than_who_plays_no_role() -> None:
+    facts = facts_of(FOR_GOOD)
+    short_lived(facts, range(10_000, 10_010))
+    short_lived(facts, range(10_010, 10_400), "worker.0")
+    short_lived(facts, range(10_400, 10_405), "worker.0")
+    assert sum(one.role == "worker.0" for one in facts.processes.values()) == 395
+
+
+def test_who_lives_is_never_forgotten_and_one_with_a_role_always_seen() -> None:
+    facts = facts_of(FOR_GOOD)
+    crowd = [seen(1, 0), *map(seen, range(10_000, 10_500))]
+    facts.look(crowd, 1.0)
+    assert len(facts.processes) == MOST_PROCESSES
+    facts.note(Said("start", 2.0, 20_000, "worker.0", ("1",)))
+    facts.look([*crowd, seen(20_000)], 2.1)
+    assert facts.is_alive(20_000)
+    assert facts.is_alive(1)
