@@ -76,16 +76,16 @@ def error_lines(output: str) -> tuple[ErrorLine, ...]:
     lines of a traceback, though oslo.log writes ERROR before each, and not a line of a lower level that quotes the word:
     oslo.config dumps a log format that holds ERROR at DEBUG.
     """
-    found: list[ErrorLine] = []
+    found: list[tuple[str, str, list[str]]] = []
     goes_on = False
     for kind, line, message in _read_lines(output):
         if kind in (Kind.STAMPED_ERROR, Kind.EXCEPTION):
-            found.append(ErrorLine(line, message))
+            found.append((line, message, []))
         elif kind is Kind.PLAIN and goes_on and line.strip():
-            found[-1] = ErrorLine(found[-1].line, found[-1].message, f"{found[-1].more}\n{line}")
+            found[-1][2].append(f"\n{line}")
             continue
         goes_on = kind in (Kind.STAMPED_ERROR, Kind.EXCEPTION)
-    return tuple(found)
+    return tuple(ErrorLine(line, message, "".join(more)) for line, message, more in found)
 
 
 def _read_lines(output: str) -> Iterator[tuple[Kind, str, str]]:

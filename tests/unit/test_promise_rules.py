@@ -29,8 +29,9 @@ from observations import (
     judged,
 )
 
+from chaos import errorlines
 from chaos.actions import ACTIONS
-from chaos.errorlines import error_lines, said_lines
+from chaos.errorlines import ErrorLine, error_lines, said_lines
 from chaos.model import (
     Broken,
     Case,
@@ -634,6 +635,30 @@ def test_these_are_not_error_lines(line: str) -> None:
 )
 def test_these_are_error_lines_and_their_message_holds_no_logger(line: str, message: str | None) -> None:
     assert [found.message for found in error_lines(line)] == [message or line]
+
+
+@pytest.mark.parametrize(("output", "more"), [
+    ("ERROR: a\nsaid b\n\nsaid c\n", ["\nsaid b"]),
+    ("ERROR: a\nsaid b\n  said c\nINFO: on\nsaid d\n", ["\nsaid b\n  said c"]),
+    ("said z\nERROR: a\nERROR: b\nsaid c\nValueError: d\nsaid e", ["", "\nsaid c", "\nsaid e"]),
+    ("Traceback (most recent call last):\n  File x\nShopError: a\nof b\nof c\nERROR: d", ["\nof b\nof c", ""]),
+])
+def test_the_text_of_an_error_goes_on_until_something_else_is_said(output: str, more: list[str]) -> None:
+    assert [line.more for line in error_lines(output)] == more
+
+
+def test_what_follows_an_error_line_is_put_together_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def make(line: str, message: str, more: str = "") -> ErrorLine:
+        made.append(len(more))
+        return ErrorLine(line, message, more)
+
+    monkeypatch.setattr(errorlines, "ErrorLine", make)
+    output = "ERROR: it begins\n" + "and goes on\n" * 20_000
+    (line,) = error_lines(output)
+    assert line.more == "\nand goes on" * 20_000
+    assert made == [len(line.more)]
 
 
 def test_an_oslo_traceback_is_two_error_lines_however_long_it_is() -> None:
