@@ -7,7 +7,9 @@ import re
 import shlex
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+MOST_PORT = 65535
 
 
 class ReadinessError(ValueError):
@@ -61,7 +63,7 @@ def _file(kind: str, rest: str) -> Wanted:
 
 def _port(kind: str, rest: str) -> Wanted:
     host, _, port = rest.rpartition(":")
-    if not host or not (port == "{port}" or (port.isdecimal() and 0 < int(port) < 65536)):
+    if not host or not (port == "{port}" or (port.isdecimal() and 0 < int(port) <= MOST_PORT)):
         raise ValueError(f"{rest!r} is not HOST:PORT")
     return Wanted(kind, rest)
 
@@ -74,12 +76,22 @@ def _path(kind: str, rest: str) -> Wanted:
 def _url(kind: str, rest: str) -> Wanted:
     url, _, status = rest.partition(" ")
     status = status.strip() or "200"
-    parts = urlsplit(url.replace("{port}", "1"))
+    parts = urlsplit(url.replace("{port}", str(MOST_PORT)))     # the port of a run has five digits
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(f"{url!r} is not a URL that begins with http:// (for another kind, name a command)")
+    if not _has_a_port(parts):
+        raise ValueError(f"{url!r} holds no port from 1 to {MOST_PORT}")
     if not re.fullmatch(r"[1-5]\d\d", status):
         raise ValueError(f"{status!r} is not an HTTP status")
     return Wanted(kind, url, status)
+
+
+def _has_a_port(parts: SplitResult) -> bool:
+    """Or none at all, which stands for 80."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _command(kind: str, rest: str) -> Wanted:

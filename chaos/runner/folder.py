@@ -110,9 +110,9 @@ class Folder:
         return self.path / "run"
 
     def wanted(self) -> list[tuple[str, Wanted]]:
-        """The signs of readiness, as they are said and as they are looked at."""
+        """The signs of readiness, each once, as they are said and as they are looked at."""
         texts = without(self.request.ready, unheard(self.request))
-        return [(text, wanted(text)) for text in map(self.filled, texts)]
+        return [(text, wanted(text)) for text in dict.fromkeys(map(self.filled, texts))]
 
     def commands_environment(self) -> dict[str, str]:
         """What a command that asks whether the target is ready finds: the target's environment, chaos's part left out."""

@@ -155,12 +155,13 @@ class Signs:
         self._begin(look)(self.files[look.text].look())
 
     def ask_socket(self, look: Look) -> None:
-        family, address, question = _address(look.wanted)
         say = self._begin(look)
         try:
-            self.talks[look.text] = _Conversation(self.selector, family, address, question, look.wanted, say)
+            self.talks[look.text] = _Conversation(self.selector, *_address(look.wanted), look.wanted, say)
         except OSError as error:
             say(error.strerror or str(error))
+        except (TypeError, UnicodeError) as error:      # what no host is called, and no path holds
+            say(str(error))
 
     def ask_command(self, look: Look) -> None:
         if self.asker is not None:
@@ -257,7 +258,7 @@ class _Conversation:
         self.socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             number = self.socket.connect_ex(address)
-        except OSError:
+        except (OSError, TypeError):    # no host can be called so
             self.socket.close()
             raise
         if number not in (0, errno.EINPROGRESS):

@@ -36,6 +36,8 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "script-mode": (("check", "./plain.py"), ("'./plain.py'", "not executable", "chmod +x")),
     "script-no-shebang": (("check", "./no-shebang"), ("'./no-shebang'", "#!")),
     "script-no-interpreter": (("check", "./no-interpreter"), ("'./no-interpreter'", "/no/such/python")),
+    "ready-port": (("check", "--ready", "http: http://127.0.0.1:80800/"), ("'http://127.0.0.1:80800/'", "1 to 65535")),
+    "ready-no-port": (("check", "--ready", "http: http://127.0.0.1:80x/"), ("'http://127.0.0.1:80x/'", "would be right")),
     "python": (("check", "--python", "/no/such/python"), ("/no/such/python",)),
     "python-folder": (("check", "--python", "/usr/bin"), ("/usr/bin",)),
     "workers-0": (("sweep", "--workers", "0"), ("'0'", "1 or more")),

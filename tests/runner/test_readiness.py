@@ -75,6 +75,18 @@ def test_all_signs_are_needed_and_the_missing_one_is_told(stage: Stage) -> None:
     assert "not there: 'http: http://127.0.0.1:" in broken.because
 
 
+@pytest.mark.parametrize("ready", ["tcp: 127.0.0.1:{port}", "http: http://127.0.0.1:{port}/ 204"])
+def test_a_sign_that_is_asked_for_twice_is_one(stage: Stage, ready: str) -> None:
+    seen = _run(stage, """
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+listener.settimeout(3)          # it accepts, and says nothing
+now_and_then()
+""" if ready.startswith("http") else SERVER + "serve()", ready, ready, limits=Limits(4, 1, 4, 0.3))
+    assert seen.harness == ""
+    assert len(seen.signs) == 1
+    assert seen.stopped_watching == ("deadline" if ready.startswith("http") else "served")
+
+
 def _case(seen: Observation, *faults: Fault) -> Case:
     return Case("x", "-", 1, faults)
 

@@ -47,3 +47,15 @@ def test_answers_that_are_read_together_or_in_parts_all_count(selector: selector
     finally:
         for fd in (asked, ask, answers, answer):
             os.close(fd)
+
+
+@pytest.mark.parametrize("text", ["tcp: a..b:80", "tcp: ü..b:80", "http: http://ü..b/", f"tcp: {'a' * 64}:80", "http: http://127.0.0.1:1/\udcff",
+                                  f"unix: /{'a' * 200}"])
+def test_an_address_that_none_can_be_is_a_sign_that_is_not_there(selector: selectors.BaseSelector, text: str) -> None:
+    signs = signs_of(selector, text)
+    signs.step()
+    (sign,) = signs.facts.signs
+    assert sign.seen_s is None
+    assert sign.said not in ("", "not looked at yet")
+    assert not selector.get_map(), "nothing is left of it"
+    signs.close()
