@@ -77,7 +77,7 @@ def _folder(path: str) -> str:
 
 def _bound(text: str) -> Iterator[tuple[str, str]]:
     """(inode, path) of every Unix socket that is bound to an absolute path, as /proc/net/unix has them."""
-    for line in text.splitlines()[1:]:
+    for line in text.split("\n")[1:]:       # only that ends one: a path may hold what Python takes for an end too
         words = line.split(None, 7)
         if len(words) == 8 and words[7].startswith("/"):
             yield words[6], words[7]

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable
 
 from chaos.runner.held import inodes
-from chaos.runner.tree import read
+from chaos.runner.tree import lines
 
 LISTEN, UNIX_LISTENS, UNIX_STREAM = "0A", "00010000", "0001"
 
@@ -21,7 +21,7 @@ def listens(pids: Iterable[int]) -> tuple[str, ...]:
 
 
 def _tcp(path: str, family: socket.AddressFamily) -> list[tuple[str, str]]:
-    rows = [line.split() for line in read(path).splitlines()[1:]]
+    rows = [line.split() for line in lines(path)[1:]]
     return [(row[9], f"tcp: {_address(row[1], family)}") for row in rows if len(row) > 9 and row[3] == LISTEN]
 
 
@@ -35,6 +35,6 @@ def _address(text: str, family: socket.AddressFamily) -> str:
 
 
 def _unix() -> list[tuple[str, str]]:
-    rows = [line.split(None, 7) for line in read("/proc/net/unix").splitlines()[1:]]
+    rows = [line.split(None, 7) for line in lines("/proc/net/unix")[1:]]
     return [(row[6], f"unix: {row[7]}") for row in rows
             if len(row) == 8 and row[3] == UNIX_LISTENS and row[4] == UNIX_STREAM and row[7].startswith("/")]

@@ -41,6 +41,12 @@ def read(path: str) -> str:
     return data.decode("utf-8", "replace")
 
 
+def lines(path: str) -> list[str]:
+    """Those of a table of the kernel's, which ends them with a newline. A name in it may hold anything else, also what
+    Python takes for the end of a line."""
+    return read(path).split("\n")
+
+
 def children(pid: int) -> Iterator[int]:
     """The children of every thread of ``pid``: a master may fork from any of its threads."""
     try:
@@ -93,7 +99,7 @@ def count_fds(pid: int) -> int:
 
 def catches(pid: int, signal_number: int) -> bool:
     """Whether ``pid`` has a handler for the signal: one that has none would die of it."""
-    for line in read(f"/proc/{pid}/status").splitlines():
+    for line in lines(f"/proc/{pid}/status"):
         if line.startswith("SigCgt:"):
             return bool(int(line.split()[1], 16) >> (signal_number - 1) & 1)
     return False

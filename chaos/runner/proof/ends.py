@@ -26,6 +26,8 @@ DEEPEST_EPOLL = 4
 SYS_PIDFD_GETFD = 438
 TCP_ESTABLISHED, UNIX_ESTABLISHED, DATAGRAM = "01", 1, 2
 O_ASYNC = 0o20000
+_MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) ...(.) [0-9a-f]+ (\S+) (\d+) *(.*)$", re.M)
+"""A line of /proc/PID/maps: only a newline ends it, for a name may hold what Python takes for the end of a line too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,10 +383,9 @@ def _maps(pid: int) -> Iterator[tuple[int, int, bool, tuple[str, str], str]]:
         text = procfs.read(f"/proc/{pid}/maps").decode("utf-8", "replace")
     except OSError:
         return
-    for line in text.splitlines():
-        words = line.split(None, 5)
-        begin, end = words[0].split("-")
-        yield int(begin, 16), int(end, 16), words[1][3] == "s", (words[3], words[4]), words[5] if len(words) > 5 else ""
+    for found in _MAPPING.finditer(text):
+        begin, end, shared, dev, ino, name = found.groups()
+        yield int(begin, 16), int(end, 16), shared == "s", (dev, ino), name
 
 
 def _name(pid: int) -> str:
