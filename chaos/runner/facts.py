@@ -166,7 +166,7 @@ class Facts:
         return Phase.SERVING if self.served_s is not None and at_s >= self.served_s else Phase.START
 
     def notice(self, text: str, at_s: float) -> None:
-        news = "READY=1" in text.splitlines() and self.ready_s is None
+        news = "READY=1" in text.split("\n") and self.ready_s is None
         if news or len(self.notices) < MOST_NOTICES:
             self.notices.append(Notice(round(at_s, 4), text))
 
@@ -265,7 +265,7 @@ class Facts:
 
     @property
     def ready_s(self) -> float | None:
-        return next((notice.at_s for notice in self.notices if "READY=1" in notice.text.splitlines()), None)
+        return next((notice.at_s for notice in self.notices if "READY=1" in notice.text.split("\n")), None)
 
     @property
     def announced_s(self) -> float | None:

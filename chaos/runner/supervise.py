@@ -50,8 +50,10 @@ TOGETHER_S = 0.003
 """Records come in bursts: reading them together costs the target fewer switches of its processor. Its end does not wait."""
 LEARN_WITHIN_S = 1.0
 SAME_DEATHS, SAME_DEATHS_EACH = 8, 4
-"""So many workers in a row that die the same death before they are ready, in all and for each that there should be, and one
-more that was forked for them: it goes on like that."""
+"""So many workers in a row that die the same death before they are ready, in all and for each that there should be: it goes
+on like that."""
+GIVES_UP_WITHIN_S = 1.0
+"""Unless the last of them was the last that its launcher had patience for: it ends then, and needs a moment for it."""
 READS_AT_A_TIME = 64
 """A target that writes faster than we read must not keep us from looking at the clock: 4 MiB, then back to the loop."""
 
@@ -311,13 +313,14 @@ class Run:
             self._probe()
 
     def _respawns(self) -> bool:
-        """Whether its workers die and are forked again, and nothing says that this ends. Not yet where all that there should
-        be have died once or twice: a launcher that gives up then needs a moment to end."""
+        """Whether its workers die and are forked again, more often than a launcher tries that gives up in the end."""
         facts, expected = self.facts, self.serving.expected
         workers = max(self.request.case.workers, expected.servers if expected else 0)
         enough = max(SAME_DEATHS, SAME_DEATHS_EACH * workers)
         deaths = facts.same_deaths
-        return deaths >= enough and deaths + facts.starting_workers > enough
+        if deaths < enough:
+            return False
+        return deaths + facts.starting_workers > enough or self.now() >= facts.last_birth_s + GIVES_UP_WITHIN_S
 
     def _stop(self, why: str) -> None:
         self._learn()

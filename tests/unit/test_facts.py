@@ -9,7 +9,7 @@ import pytest
 from chaos.model import Expectation, Fault, Hits
 from chaos.runner import tree
 from chaos.runner.facts import FEW_FIRINGS, MOST_FIRINGS, MOST_FIRINGS_IN_ALL, MOST_PROCESSES, Facts
-from chaos.runner.supervise import Run
+from chaos.runner.supervise import GIVES_UP_WITHIN_S, Run
 from chaos.runner.wire import Said
 
 FOR_GOOD = Fault("service.start", "raise", ("RuntimeError",), "worker")
@@ -45,8 +45,9 @@ def dying(facts: Facts, deaths: int, *, alive: int = 0) -> Facts:
     return facts
 
 
-def respawns(facts: Facts, workers: int, *, servers: int | None = None) -> bool:
-    run = SimpleNamespace(facts=facts, request=SimpleNamespace(case=SimpleNamespace(workers=workers)),
+def respawns(facts: Facts, workers: int, *, servers: int | None = None, later_s: float = 0.5) -> bool:
+    run = SimpleNamespace(facts=facts, now=lambda: facts.last_birth_s + later_s,
+                          request=SimpleNamespace(case=SimpleNamespace(workers=workers)),
                           serving=SimpleNamespace(expected=None if servers is None else Expectation(servers)))
     return Run._respawns(run)       # type: ignore[arg-type]
 
@@ -61,6 +62,14 @@ def test_workers_that_die_go_on_so_once_each_has_and_another_was_forked(
     assert facts.same_deaths == deaths
     assert respawns(facts, workers) is goes_on
     assert respawns(facts, 1, servers=workers) is goes_on, "of a target that has more than its case says"
+
+
+@pytest.mark.parametrize(("workers", "deaths", "goes_on"), [
+    (1, 7, False), (1, 8, True), (2, 8, True), (8, 31, False), (8, 32, True)])
+def test_a_launcher_that_stays_though_its_workers_died_has_not_given_up(workers: int, deaths: int, goes_on: bool) -> None:
+    facts = dying(facts_of(FOR_GOOD), deaths)
+    assert not respawns(facts, workers, later_s=0.9)
+    assert respawns(facts, workers, later_s=GIVES_UP_WITHIN_S + 0.001) is goes_on
 
 
 def test_deaths_of_a_fault_that_ends_are_no_sign_that_it_goes_on() -> None:
