@@ -37,7 +37,8 @@ def do_nightly(options: Namespace) -> Status:
     target, out = target_of(options), writable(options.out)
     seed = options.seed if options.seed is not None else seed_of(datetime.datetime.now(datetime.UTC).date())
     parts = parts_of(options, target, seed)
-    (out / COMMANDS_FILE).write_text("".join(f"{part.command}\n" for part in parts), encoding="utf-8")
+    (out / COMMANDS_FILE).write_text("".join(f"{part.command}\n" for part in parts), encoding="utf-8",
+                                    errors="backslashreplace")
     ended: dict[str, Status] = {}
     for number, part in enumerate(parts, 1):
         print(f"part {number} of {len(parts)}, {part.name}, seed {seed}:\n{part.command}", flush=True)

@@ -33,7 +33,8 @@ class Keeping:
         if self.folder is None or results.cut_short:
             return []
         with _readable(self.folder):
-            return trend((*nights(self.folder, results.started.target), tonight(self.name, results)))
+            started = results.started
+            return trend((*nights(self.folder, started.target, part=started.part), tonight(self.name, results)))
 
     def keep(self, results: Results | None) -> None:
         if self.folder is not None and results is not None and not results.cut_short:

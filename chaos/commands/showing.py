@@ -15,21 +15,22 @@ from chaos.merge import suffix_of
 from chaos.report.annotations import annotation_lines
 from chaos.report.closing import closing
 from chaos.report.files import JOURNAL
-from chaos.report.journal import read_journal
+from chaos.report.journal import is_finished, read_journal
 from chaos.report.jsonfile import read_events
 from chaos.report.markdown import markdown_lines
 from chaos.report.results import Gathering, Results
 
-Show = Callable[[Results, str], Iterable[str]]
+Show = Callable[[Results, str, int], Iterable[str]]
+"""Of one report; the suffix of its commands; how many reports there are."""
 
 
-def _text(results: Results, suffix: str) -> Iterator[str]:
+def _text(results: Results, suffix: str, reports: int) -> Iterator[str]:
     return (line.plain for line in closing(results, width=width(), suffix=suffix))
 
 
 FORMATS: Mapping[str, Show] = {
     "text": _text,
-    "markdown": lambda results, suffix: ["".join(markdown_lines(results, None, suffix))],
+    "markdown": lambda results, suffix, reports: ["".join(markdown_lines(results, None, suffix))],
     "github": annotation_lines,
 }
 
@@ -39,16 +40,17 @@ def do_show(options: Namespace) -> Status:
     statuses = []
     for path in options.reports:
         results, suffix = _results_in(path, options)
-        for line in FORMATS[options.format](results, suffix):
+        for line in FORMATS[options.format](results, suffix, len(options.reports)):
             print(line)
         statuses.append(status_of_results(results))
     return worst(statuses)
 
 
 def _results_in(path: Path, options: Namespace) -> tuple[Results, str]:
-    """A report, or what a sweep that was killed has left of one: its journal."""
+    """A report, or what a sweep that was killed has left of one: its journal. The report beside that is of a sweep before."""
     told, journal = Gathering(known_of(options)), path / JOURNAL if path.is_dir() else path
-    torn = journal.name == JOURNAL and journal.exists() and not (path / "report.json").exists()
+    torn = journal.name == JOURNAL and journal.exists() \
+        and not ((path / "report.json").exists() and is_finished(journal))
     for event in readable(journal if torn else path, read_journal if torn else read_events):
         told.feed(event)
     results = told.results()

@@ -20,24 +20,27 @@ MOST = 10
 MESSAGE_CHARACTERS = 1000
 
 
-def annotation_lines(results: Results, suffix: str = "") -> Iterator[str]:
-    """At most ten errors (what fails), ten warnings (what proves nothing, or was not run) and a notice, the worst first."""
+def annotation_lines(results: Results, suffix: str = "", reports: int = 1) -> Iterator[str]:
+    """At most ten errors (what fails), ten warnings (what proves nothing, or was not run) and a notice, the worst first.
+    ``reports``: so many share the ten."""
     found = findings(all_bad(results))
     overdue = [_command("error", "known findings", one.told) for one in results.settled if one.fails_the_job]
     errors = [_finding("error", finding, suffix) for finding in found if finding.grade is Grade.FAIL]
     doubtful = [finding for finding in (*found, *never_reached(results.cases)) if finding.grade is not Grade.FAIL]
-    cut_short = [_command("warning", "chaos", text) for text in qualified(results)] if results.interrupted else []
-    yield from _bounded("error", [*errors, *overdue])
-    yield from _bounded("warning", [*cut_short, *(_finding("warning", finding, suffix) for finding in doubtful)])
+    is_part = results.interrupted or results.shards
+    missing = [_command("warning", "chaos", text) for text in qualified(results)] if is_part else []
+    most = max(1, MOST // reports)
+    yield from _bounded("error", [*errors, *overdue], most)
+    yield from _bounded("warning", [*missing, *(_finding("warning", finding, suffix) for finding in doubtful)], most)
     yield _command("notice", f"chaos {results.started.target}", f"{counted(by_grade(results.cases).items())}, "
                    f"seed {results.started.seed}")
 
 
-def _bounded(level: str, commands: list[str]) -> list[str]:
-    if len(commands) <= MOST:
+def _bounded(level: str, commands: list[str], most: int) -> list[str]:
+    if len(commands) <= most:
         return commands
-    rest = len(commands) - MOST + 1
-    return [*commands[: MOST - 1], _command(level, "chaos", f"{rest} more, in summary.md and report.html")]
+    rest = len(commands) - most + 1
+    return [*commands[: most - 1], _command(level, "chaos", f"{rest} more, in summary.md and report.html")]
 
 
 def _finding(level: str, finding: Finding, suffix: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, parts: Iterable[str]) -> None:
-    """Replace ``path`` by ``parts`` once all are on the disk; else raise ``OSError`` and leave it as it was.
+    """Replace ``path`` by ``parts`` once all are on the disk; else raise ``OSError`` and leave it as it was. What is no
+    character (a byte of an argument) is written as its escape.
 
     The temporary file lies beside the target, since ``os.replace`` is atomic only within one file system, and carries
     our pid, so that two sweeps into one folder cannot mix their halves. It is made by ``open`` and not by ``tempfile``:
@@ -18,7 +19,7 @@ def write_atomically(path: Path, parts: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with scratch.open("w", encoding="utf-8", newline="\n") as file:
+        with scratch.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())

@@ -117,4 +117,4 @@ def _with_past(render: Callable[..., Iterator[str]], history: Path, results: Res
                suffix: str) -> Iterator[str]:
     """A page with the nights before it. Read when it is its turn: an error there is the page's, and no other file's."""
     bad = [line.case_id for line in results.cases if line.grade is not Grade.PASS]
-    yield from render(results, evidence, suffix, nights(history, results.started.target, bad))
+    yield from render(results, evidence, suffix, nights(history, results.started.target, bad, results.started.part))

@@ -24,17 +24,51 @@ KEPT = 30
 @dataclass(frozen=True, slots=True)
 class Night:
     """``name``: its time, ``2026-11-22T03-00-00Z``; ``cases``: outcome and verdict of those that were asked for, and of those
-    that failed the night before."""
+    that failed the night before; ``part``: as in ``SweepStarted``."""
 
     name: str
     target: str
     counts: Mapping[Grade, int]
     failing: frozenset[str]
     cases: Mapping[str, tuple[Outcome, Grade]] = field(default_factory=dict)
+    part: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What there is of new failures, and what became of those of the night before: ids of cases."""
+
+    new: frozenset[str]
+    still: frozenset[str]
+    fixed: frozenset[str]
+    undecided: frozenset[str]
+    """Unreached or unknown, which is no repair."""
+    not_run: frozenset[str]
+
+    @property
+    def doubtful(self) -> str:
+        """``, 2 undecided, 3 not run``: what nobody can call gone. "" where there is none."""
+        both = ((self.undecided, "undecided"), (self.not_run, "not run"))
+        return "".join(f", {len(ids)} {what}" for ids, what in both if ids)
+
+
+def since(before: Night, failing: Collection[str], grades: Mapping[str, Grade]) -> Since:
+    """``failing``: all that fails now; ``grades``: of every case that ran, or at least of those that failed ``before``."""
+    now = frozenset(failing)
+    left = before.failing - now
+    fixed = frozenset(case_id for case_id in left if grades.get(case_id) is Grade.PASS)
+    not_run = frozenset(case_id for case_id in left if case_id not in grades)
+    return Since(now - before.failing, before.failing & now, fixed, left - fixed - not_run, not_run)
+
+
+def since_last(past: Sequence[Night], results: Results) -> Since | None:
+    """The same of a sweep that ends now; None: there was no night before."""
+    grades = {line.case_id: line.grade for line in results.cases}
+    return since(past[-1], [one for one, grade in grades.items() if grade is Grade.FAIL], grades) if past else None
 
 
 def remember(folder: Path, name: str, results: Results) -> None:
@@ -47,19 +81,19 @@ def remember(folder: Path, name: str, results: Results) -> None:
 def _written(results: Results) -> Iterator[str]:
     counts = {grade.value: count for grade, count in by_grade(results.cases).items()}
     head = {"schema": SCHEMA, "target": results.started.target, "seed": results.started.seed, "verdicts": counts,
-            "interrupted": results.interrupted, "elapsed_s": results.elapsed_s}
+            "interrupted": results.interrupted, "elapsed_s": results.elapsed_s, "part": list(results.started.part)}
     yield json.dumps(head) + "\n"
     for line in results.cases:
         yield json.dumps([line.case_id, line.outcome.value, line.grade.value, round(line.elapsed_s, 3)]) + "\n"
 
 
-def nights(folder: Path, target: str, wanted: Collection[str] = ()) -> tuple[Night, ...]:
-    """The nights of ``target``, the oldest first, with what they say of the cases ``wanted``. ValueError names a file that
-    is none: a trend with a hole would be read as a quiet night."""
+def nights(folder: Path, target: str, wanted: Collection[str] = (), part: Sequence[str] = ()) -> tuple[Night, ...]:
+    """The nights of ``target`` in which the same ``part`` of its plan ran, the oldest first, with what they say of the cases
+    ``wanted``. ValueError names a file that is none: a trend with a hole would be read as a quiet night."""
     found: list[Night] = []
     for path in _files(folder):
         night = _night(path, (*wanted, *(found[-1].failing if found else ())))
-        if night.target == target:
+        if (night.target, night.part) == (target, tuple(part)):
             found.append(night)
     return tuple(found)
 
@@ -68,7 +102,7 @@ def tonight(name: str, results: Results) -> Night:
     """The night that ``remember`` keeps, before it is kept."""
     cases = {line.case_id: (line.outcome, line.grade) for line in results.cases}
     failing = frozenset(case_id for case_id, (_, grade) in cases.items() if grade is Grade.FAIL)
-    return Night(name, results.started.target, by_grade(results.cases), failing, cases)
+    return Night(name, results.started.target, by_grade(results.cases), failing, cases, results.started.part)
 
 
 def _files(folder: Path) -> Sequence[Path]:
@@ -91,14 +125,14 @@ def _night(path: Path, wanted: Collection[str]) -> Night:
                 if case_id in asked:
                     cases[case_id] = (Outcome(outcome), Grade(grade))
         counts = {Grade(name): int(count) for name, count in head["verdicts"].items()}
-        return Night(path.stem, head["target"], counts, frozenset(failing), cases)
+        return Night(path.stem, head["target"], counts, frozenset(failing), cases, tuple(head.get("part", ())))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a night that this chaos can read: {error}") from error
 
 
 def trend(history: Sequence[Night]) -> list[str]:
-    """A line a night: its counts, and what began and stopped failing since the night before. What did not run has not
-    stopped."""
+    """A line a night: its counts, and what began and stopped failing since the night before. What did not run, or could not
+    be judged, has not stopped."""
     lines = []
     for before, night in zip([None, *history], history, strict=False):
         counted = ", ".join(f"{night.counts.get(grade, 0)} {grade}" for grade in Grade)
@@ -108,7 +142,5 @@ def trend(history: Sequence[Night]) -> list[str]:
 
 
 def _since(before: Night, night: Night) -> str:
-    left = before.failing - night.failing
-    gone = sum(case_id in night.cases for case_id in left)
-    not_run = f", {len(left) - gone} not run" if len(left) > gone else ""
-    return f"{len(night.failing - before.failing)} new, {gone} gone{not_run}"
+    found = since(before, night.failing, {case_id: grade for case_id, (_, grade) in night.cases.items()})
+    return f"{len(found.new)} new, {len(found.fixed)} gone{found.doubtful}"

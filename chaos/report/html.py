@@ -30,7 +30,7 @@ from chaos.report.backends import TOLD, Difference, Halves, backends_against_eac
 from chaos.report.document import reproduce_line
 from chaos.report.explain import ended, left_behind, log_excerpt, log_title, process_tree, started_as, timeline
 from chaos.report.findings import Finding, findings, known_findings, never_reached
-from chaos.report.history import Night
+from chaos.report.history import Night, since_last
 from chaos.report.matrix import LIFETIMES, MEANINGS, Column, Mark, Matrix, Variation, matrix_of, row_of
 from chaos.report.results import (
     PROMISE_ORDER,
@@ -259,20 +259,18 @@ def _counts(results: Results, past: Sequence[Night]) -> list[tuple[str, int, str
 
 def _since(results: Results, past: Sequence[Night]) -> str:
     """Cases that this run left out are no progress, so they are told apart."""
-    if not past:
+    found = since_last(past, results)
+    if found is None:
         return ""
-    last, failing = past[-1], {line.case_id for line in results.cases if line.grade is Grade.FAIL}
-    fixed = _fixed(results, past)
-    not_run = len(last.failing - failing - fixed)
-    left = f", {not_run} that failed did not run" if not_run else ""
-    return (f"Since {one_line(last.name)} ({last.total} cases): {len(failing - last.failing)} new failures, "
-            f"{len(fixed)} that failed do not any more{left}.")
+    undecided = f", {len(found.undecided)} that failed could not be judged" if found.undecided else ""
+    left = f", {len(found.not_run)} that failed did not run" if found.not_run else ""
+    return (f"Since {one_line(past[-1].name)} ({past[-1].total} cases): {len(found.new)} new failures, "
+            f"{len(found.fixed)} that failed do not any more{undecided}{left}.")
 
 
 def _fixed(results: Results, past: Sequence[Night]) -> frozenset[str]:
-    if not past:
-        return frozenset()
-    return past[-1].failing & {line.case_id for line in results.cases if line.grade is not Grade.FAIL}
+    found = since_last(past, results)
+    return found.fixed if found else frozenset()
 
 
 # --- the filter ----------------------------------------------------------------------------------------------------

@@ -154,6 +154,14 @@ def read_journal(path: Path) -> Iterator[Event]:
                 yield _event(path, f"line {number}", line)
 
 
+def is_finished(path: Path) -> bool:
+    """Whether the sweep that wrote the journal at ``path`` came to its end, were it by an interruption."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _PIECE))
+        *whole, _ = file.read().split(b"\n")
+    return bool(whole) and whole[-1].startswith(f'{{"kind": "{_NAMES[SweepFinished]}"'.encode())
+
+
 def _check_header(path: Path, line: bytes) -> None:
     header = _parsed(path, "line 1", line) if line.endswith(b"\n") else {}
     if header.get("schema") != SCHEMA:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chaos.model import Grade
 from chaos.report.backends import backends_against_each_other, markdown_table, moved
 from chaos.report.closing import all_bad, counted, counted_noun, qualified
 from chaos.report.document import reproduce_line
 from chaos.report.findings import Finding, findings, known_findings, never_reached
-from chaos.report.history import Night
+from chaos.report.history import Night, since_last
 from chaos.report.results import Evidence, Results, by_grade
 from chaos.report.safetext import clipped, for_markdown
 
@@ -54,10 +53,9 @@ def _figures(results: Results, past: Sequence[Night]) -> Iterator[str]:
     yield f"**{counted_noun(len(results.cases), 'case')}: {counts}**{time}, seed {results.started.seed}"
     for text in qualified(results):
         yield f"<br>{for_markdown(text)}"
-    if past:
-        before, failing = past[-1], _failing(results)
-        yield (f"<br>since {before.name}: {len(failing - before.failing)} new, "
-               f"{len(before.failing - failing)} gone, {len(failing & before.failing)} still failing")
+    if found := since_last(past, results):
+        yield (f"<br>since {past[-1].name}: {len(found.new)} new, {len(found.fixed)} gone, {len(found.still)} still failing"
+               f"{found.doubtful}")
 
 
 def _moved(results: Results) -> Iterator[str]:
@@ -66,10 +64,6 @@ def _moved(results: Results) -> Iterator[str]:
     if halves.differ:
         title = moved(halves)
         yield from _lines(f"### {title[0].upper()}{title[1:]}", *markdown_table(halves), "")
-
-
-def _failing(results: Results) -> frozenset[str]:
-    return frozenset(line.case_id for line in results.cases if line.grade is Grade.FAIL)
 
 
 def _table(title: str, found: Sequence[Finding], past: Sequence[Night]) -> Iterator[str]:

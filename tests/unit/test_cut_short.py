@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from test_report_literals import FAILED, a_baseline, a_sweep, an_observation, feed_all, judged
+from test_report_literals import FAILED, a_baseline, a_sweep, an_observation, feed_all, judged, results_of
 
 from chaos import cli
 from chaos.caseid import format_case
@@ -17,6 +17,8 @@ from chaos.events import Event, SweepStarted
 from chaos.judge import judge
 from chaos.model import Exited, Expectation, Firing, Grade, Judged, Outcome, Variant, token_of
 from chaos.report.files import Files
+from chaos.report.history import nights, remember, trend
+from chaos.report.journal import Journal
 
 BASE = "scheduler/eventlet/w1/none"
 IDS = [f"scheduler/eventlet/w1/thread.spawn#{n}=raise:MemoryError" for n in (1, 2, 3)]
@@ -105,10 +107,50 @@ def test_a_merge_in_which_a_shard_is_missing_is_inconclusive_and_says_which_are_
     parts = [str(tmp_path / str(number)) for number in (1, 2, 3)]
     assert cli.main(["merge", *parts[:2], "--out", str(tmp_path / "two")]) == 2
     assert "only a part of the plan: shard 1/3, 2/3\n" in capsys.readouterr().out
+    assert "Only a part of the plan: shard 1/3, 2/3." in (tmp_path / "two" / "report.html").read_text()
+    cli.main(["show", "--format", "github", str(tmp_path / "two")])
+    assert "::warning title=chaos::only a part of the plan: shard 1/3, 2/3\n" in capsys.readouterr().out
     assert cli.main(["merge", *parts, "--out", str(tmp_path / "three")]) == 0
     assert "only a part" not in capsys.readouterr().out
     assert cli.main(["show", parts[0]]) == 0
     assert "only a part of the plan: shard 1/3\n" in capsys.readouterr().out
+
+
+# --- nights ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_night_is_compared_with_the_last_one_of_the_same_part_of_the_plan(tmp_path: Path) -> None:
+    bad = judged(IDS[0], Outcome.KILLED, broken=(("status", "SIGSEGV"),))
+    whole, part = a_sweep([bad], variants=[GOOD]), of_shard(a_sweep([judged(IDS[1])], variants=[GOOD]), "2/2")
+    for number, events in enumerate((whole, part, whole)):
+        remember(tmp_path, f"2026-11-0{number}", results_of(events))
+    target = "chaos.sample.launcher:main"
+    assert [night.name for night in nights(tmp_path, target)] == ["2026-11-00", "2026-11-02"]
+    assert trend(nights(tmp_path, target))[-1].endswith("; 0 new, 0 gone")
+    assert [night.name for night in nights(tmp_path, target, part=("--shard 2/2",))] == ["2026-11-01"]
+
+
+def test_what_failed_and_cannot_be_judged_now_is_not_gone(tmp_path: Path) -> None:
+    bad = judged(IDS[0], Outcome.KILLED, broken=(("status", "SIGSEGV"),))
+    for number, case in enumerate((bad, judged(IDS[0], Outcome.HARNESS_ERROR, grade=Grade.UNKNOWN))):
+        remember(tmp_path, f"2026-11-0{number}", results_of(a_sweep([case])))
+    assert trend(nights(tmp_path, "chaos.sample.launcher:main"))[-1].endswith("; 0 new, 0 gone, 1 undecided")
+
+
+def test_a_sweep_that_was_killed_is_not_shown_as_the_one_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feed_all(Files(tmp_path), a_sweep(map(judged, IDS), variants=[GOOD]))
+    assert cli.main(["show", str(tmp_path)]) == 0
+    bad = judged(IDS[0], Outcome.KILLED, broken=(("status", "SIGSEGV"),))
+    *told, _ = a_sweep([bad], variants=[GOOD], planned=IDS)
+    (tmp_path / "journal.ndjson").unlink()
+    with Journal(tmp_path / "journal.ndjson") as journal:
+        for event in told:
+            journal.write(event)
+    capsys.readouterr()
+    assert cli.main(["show", str(tmp_path)]) == 130
+    assert "1 case: 0 pass, 1 fail" in capsys.readouterr().out
 
 
 # --- what a warm and a cold run disagreed on ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from observations import an_observation, judged
 
 from chaos.caseid import parse_case
@@ -95,11 +96,27 @@ def test_what_a_target_wrote_is_text_on_the_page() -> None:
 
 
 def test_a_finding_that_no_case_showed_the_night_before_is_new() -> None:
-    before = Night("2026-11-24T03-00-00Z", "s", {Grade.FAIL: 2}, frozenset({ALSO, "gone"}))
+    before = Night("2026-11-24T03-00-00Z", "s", {Grade.FAIL: 2}, frozenset({ALSO, "not run"}))
     rows = page(results(a_line(FAILS, Grade.FAIL), a_line(ALSO, Grade.FAIL)), past=(before,))
-    assert "since 2026-11-24T03-00-00Z: 1 new, 1 gone, 1 still failing" in rows
+    assert "since 2026-11-24T03-00-00Z: 1 new, 0 gone, 1 still failing, 1 not run" in rows
     assert "**new** silent-exit: service.start" in rows
     assert "**new** silent-exit: rpc.listen" not in rows
+
+
+@pytest.mark.parametrize(("grade", "told"), [
+    (Grade.PASS, "0 new, 1 gone, 0 still failing\n"), (Grade.UNKNOWN, "0 new, 0 gone, 0 still failing, 1 undecided\n"),
+    (Grade.UNREACHED, "0 new, 0 gone, 0 still failing, 1 undecided\n"), (Grade.FAIL, "0 new, 0 gone, 1 still failing\n"),
+])
+def test_only_what_passes_is_gone(grade: Grade, told: str) -> None:
+    before = Night("2026-11-24T03-00-00Z", "s", {Grade.FAIL: 1}, frozenset({FAILS}))
+    assert told in page(results(a_line(FAILS, grade)), past=(before,))
+
+
+def test_reports_that_are_shown_together_share_the_ten_annotations() -> None:
+    told = results(*many(MOST, Grade.FAIL), *many(MOST, Grade.UNKNOWN))
+    lines = [line for _ in range(2) for line in annotation_lines(told, reports=2)]
+    assert [sum(line.startswith(f"::{level} ") for line in lines) for level in ("error", "warning", "notice")] == [10, 10, 2]
+    assert sum("6 more" in line for line in lines) == 4
 
 
 def test_a_night_of_many_findings_stays_a_page_and_says_how_many_more_there_are() -> None:
