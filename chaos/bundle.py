@@ -248,8 +248,8 @@ BODIES: dict[str, Body] = {
 
 WATCH = '''\
 def watch(owner, name, reached{caller}):
-    raw = vars(owner)[name]
-    real = getattr(raw, "__func__", raw)        # of a class method or a static one
+    raw = next(vars(one)[name] for one in getattr(owner, "__mro__", [owner]) if name in vars(one))
+    real = getattr(raw, "__func__", raw)        # of a class method or a static one; it may be inherited
     @functools.wraps(real)
     def call(*args, **kwargs):
 {answer}
@@ -264,11 +264,11 @@ def body(owner, name, reached):                 # what a started thread runs
 '''
 CALLED = "(sys._getframe(1).f_globals['__name__'], sys._getframe(1).f_code.co_name) == caller and "
 IMPORTING = '''\
-def importing(*args, real=builtins.__import__, **more):    # patches what is there after an import: nothing comes earlier
+def importing(*args, real=builtins.__import__, **more):    # patches what is there, as a whole, after an import
     module = real(*args, **more)
-    for place in [one for one in PLACES if hasattr(sys.modules.get(one[0]), one[1])]:
-        PLACES.remove(place)
-        place[2](sys.modules[place[0]])
+    for place in [one for one in PLACES if hasattr(sys.modules.get(one[0]), one[1])
+                  and not getattr(sys.modules[one[0]].__spec__, "_initializing", False)]:
+        PLACES.remove(place) or place[2](sys.modules[place[0]])
     return module
 '''
 HEIRS = '''\

@@ -161,3 +161,65 @@ def test_a_script_that_an_installer_wrote_for_a_long_path_is_bundled_for_the_int
                           timeout=deadline.left_s("the script"))
     assert (done.returncode, done.stderr) == (1, ""), done.stdout
     assert "NO " not in done.stdout
+
+
+WELL = Exited(0)
+
+
+def found(case_id: str, *, where: str = "", ending: Ending = WELL, leaks: tuple[str, ...] = (),
+          promise: str = "status") -> Judged:
+    """A finding at ``case_id`` as chaos judges it, of a launcher without oslo.service."""
+    fired = Firing(0.1, 0, "", "parent", 1, 1, "raise", token_of(case_id, 0), where=where)
+    seen = Observation(ending=ending, elapsed_s=0.2, limits=Limits(), expected=Expectation(), stopped_watching="ended",
+                       fired=(fired,), leaks=leaks)
+    return Judged(parse_case(case_id), seen, Verdict(Outcome.FALSE_SUCCESS, Grade.FAIL, (Broken(promise, "so it is"),)))
+
+
+def own(folder: Path, text: str, args: tuple[str, ...] = (), env: tuple[tuple[str, str], ...] = (), config: str = "",
+        ) -> Target:
+    """A launcher that is a script of ``text``."""
+    folder.mkdir(exist_ok=True)
+    (folder / "own").write_text(f"#!{sys.executable}\n{text}")
+    (folder / "own").chmod(0o755)
+    return Target("own", str(folder / "own"), args, env, config=config)
+
+
+CALLS = '''\
+import contextlib, os, socket
+
+
+class Base:
+    @classmethod
+    def begin(cls, number):
+        assert number == 1
+
+    def start(self, number):
+        assert number == 1
+
+
+class Heir(Base):
+    pass
+
+
+def main():
+    with contextlib.suppress(OSError):     # a finding: it goes on, and ends as if all were well
+        {}
+        os._exit(3)
+'''
+
+
+@pytest.mark.parametrize(("site", "where", "call"), [
+    ("socket.bind", "socket:socket.bind", "socket.socket().bind(('127.0.0.1', 0))"),
+    ("socket.listen", "socket:socket.listen", "socket.socket().listen()"),
+    ("socket.connect", "", "socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"),
+    ("socket.create", "socket:socket.__init__", "socket.socket()"),
+    ("own:Heir.start", "own:Heir.start", "Heir().start(1)"),
+    ("own:Heir.begin", "own:Heir.begin", "Heir.begin(1)"),
+])
+@pytest.mark.parametrize("hit", [1, 2])
+def test_a_method_that_its_class_inherits_fails_there_or_does_what_it_does(
+    site: str, where: str, call: str, hit: int, tmp_path: Path, deadline: Deadline,
+) -> None:
+    (tmp_path / "own.py").write_text(CALLS.format("; ".join([call] * hit)))
+    judged = found(f"own/-/w1/{site}@parent#{hit}=raise:OSError:EADDRINUSE", where=where)
+    shown(Target("own", "own:main"), judged, Path(sys.executable), tmp_path, deadline)
