@@ -152,7 +152,7 @@ def _mentions(word: str, request: Request) -> bool:
 # --- in the launcher: what goes wrong, and where ---------------------------------------------------------------------------
 
 COUNT = '''\
-def count(what):        # how often something happened, in all processes together: a byte each in a file
+def count(what, open=open):        # how often something happened, in all processes together: a byte each in a file
     with open(os.path.join(WORK, what), "ab", 0) as tally:
         return tally.write(b".") and tally.tell()
 '''
@@ -165,13 +165,18 @@ def fork(real=os.fork, workers={}, made=[None]):        # knows which worker is 
 '''
 
 
+OWN_OPEN = "open=open"
+"""A parameter of what the script opens files with beside the target: the real one, whatever is patched later. Else a fault at
+``open`` would call itself for ever."""
+
+
 def _reached(index: int, fault: Fault, token: str) -> Iterator[str]:
     """The place is reached: None to go on, or an answer in a tuple instead of the call."""
     word, args = told(fault)
     if word == "note":
         return
     due = [one for one in (_role(fault.role), _hit(index, fault)) if one and not _is_at_once(fault)]
-    yield f"def reached_{index}():"
+    yield f"def reached_{index}({OWN_OPEN}):"
     yield from [f"    if {' and '.join(due)}:"] if due else []
     indent = " " * (8 if due else 4)
     yield from (indent + line for line in ('open(WORK + "/fired", "w").close()', *BODIES[word](token, *args)))
@@ -224,12 +229,12 @@ def _exit(token: str, status: str = "0", how: str = "") -> list[str]:
 
 
 def _kill(token: str, name: str = "KILL") -> list[str]:
-    return ["import signal", f"os.kill(os.getpid(), signal.SIG{name})"]
+    return ["import posix, signal        # os.kill may be patched itself", f"posix.kill(os.getpid(), signal.SIG{name})"]
 
 
 def _signal(token: str, name: str, whom: str = "self", times: str = "1") -> list[str]:
     pid = "os.getpid()" if whom == "self" else "PARENT"
-    return ["import signal", f"for _ in range({times}):", f"    os.kill({pid}, signal.SIG{name})"]
+    return ["import posix, signal", f"for _ in range({times}):", f"    posix.kill({pid}, signal.SIG{name})"]
 
 
 BODIES: dict[str, Body] = {
@@ -354,7 +359,7 @@ def _entry_of(index: int, fault: Fault, place: Place) -> str:
 
 def _launching(request: Request, command: str, faults: Sequence[Fault]) -> Iterator[str]:
     """The launcher's own process: be the launcher."""
-    yield "def launch():"
+    yield f"def launch({'' if CALLABLE.fullmatch(command) else OWN_OPEN}):"
     if _asks_for_the_parent(faults):
         yield '    os.environ["SHOWN_PARENT"] = str(PARENT)'
     if any(fault.role and SLOT.fullmatch(fault.role) for fault in faults):

@@ -23,6 +23,7 @@ from chaos.model import (
     Firing,
     Grade,
     Judged,
+    Killed,
     Limits,
     Observation,
     Outcome,
@@ -223,3 +224,27 @@ def test_a_method_that_its_class_inherits_fails_there_or_does_what_it_does(
     (tmp_path / "own.py").write_text(CALLS.format("; ".join([call] * hit)))
     judged = found(f"own/-/w1/{site}@parent#{hit}=raise:OSError:EADDRINUSE", where=where)
     shown(Target("own", "own:main"), judged, Path(sys.executable), tmp_path, deadline)
+
+
+OPENS = """\
+import contextlib, os
+with contextlib.suppress(OSError):
+    open("/dev/null").close()
+    {}
+    os._exit(3)
+"""
+
+
+@pytest.mark.parametrize(("hit", "more"), [("", ""), ("#1", ""), ("#2", "open('/dev/null').close()")])
+def test_the_script_s_own_files_are_opened_by_the_open_that_no_fault_is_in_front_of(
+    hit: str, more: str, tmp_path: Path, deadline: Deadline,
+) -> None:
+    target = own(tmp_path, OPENS.format(more))
+    judged = found(f"own/-/w1/file.open@parent{hit}=raise:OSError:EMFILE", where="builtins:open")
+    shown(target, judged, Path(sys.executable), tmp_path, deadline)
+
+
+def test_a_process_that_is_killed_where_it_sends_a_signal_is_killed_once(tmp_path: Path, deadline: Deadline) -> None:
+    target = own(tmp_path, "import os\nos.kill(os.getpid(), 0)\n")
+    judged = found("own/-/w1/process.signal@parent=kill", where="os:kill", ending=Killed("SIGKILL"))
+    shown(target, judged, Path(sys.executable), tmp_path, deadline)
