@@ -19,6 +19,7 @@ from chaos.promises import PROMISES
 from chaos.report.explain import ended
 from chaos.report.safetext import one_line, wrapped
 from chaos.runner.request import Request
+from chaos.secrets import forms
 
 MOST_LINES, SHORTEST_HEADING = 79, 7
 WIDTH = 125
@@ -72,6 +73,8 @@ NOT_BY_A_PATCH = {"limit": "set by the kernel", "fill": "a stream that nobody re
 def _unfit(request: Request, judged: Judged) -> Iterator[str]:
     """Everything about the case that a plain script has not."""
     case = request.case
+    if {one.promise for one in judged.verdict.broken} == {"keeps-secrets"} and not _leaks_shown(judged):
+        yield f"{one_line('; '.join(judged.seen.leaks))}, and a script looks at the output alone"
     if case.transport:
         yield f"its broker is started by chaos (transport {case.transport})"
     for index, fault in enumerate(case.faults):
@@ -86,6 +89,11 @@ def _unfit(request: Request, judged: Judged) -> Iterator[str]:
             yield f"{fault.site} was reached when chaos called the service, and a script does not"
         elif not _is_at_once(fault) and not _places(index, fault, judged):
             yield f"{fault.site} is nothing that a patch can be put in front of"
+
+
+def _leaks_shown(judged: Judged) -> bool:
+    """Whether a secret was in the output, which is all that a script reads (see ``secrets.leaks`` for the words)."""
+    return any(") in the output" in leak for leak in judged.seen.leaks)
 
 
 WHEN_CALLED = frozenset({"executor.submit", "rpc.dispatch", "rpc.reply"})
@@ -442,6 +450,10 @@ def _given(request: Request) -> Iterator[str]:
     yield f"    env = dict(os.environ, SHOWN_IN=work, TMPDIR=work{notify}{', **ENV' if request.env else ''})"
     if any(word in value for word in SLOTS_OF_A_RUN for _, value in request.env):
         yield "    env.update((name, filled(env[name])) for name in ENV)"
+    for fault in request.case.faults:
+        if fault.site == "env.variable":
+            yield f"    env.pop({fault.args[0]!r}, None)" if fault.action == "unset" else \
+                "    env[{!r}] = {!r}".format(*fault.args)
 
 
 SLOTS_OF_A_RUN = {"{config}": 'work + "/config"', "{folder}": "tempfile.mkdtemp(dir=work)",
@@ -493,8 +505,14 @@ def _checks(request: Request, judged: Judged) -> Iterator[tuple[str, str]]:
         yield "the output does not name the cause", f"{tokens[0]!r} not in text"
     if "nobody-left" in broken:
         yield "processes outlive it", 'open("/proc/thread-self/children").read() != ""'
-    if "keeps-secrets" in broken and request.secrets:
-        yield "a secret of its configuration is in the output", f"any(secret in text for secret in {request.secrets!r})"
+    if "keeps-secrets" in broken and _leaks_shown(judged):
+        yield "a secret of its configuration is in the output", f"any(one in text for one in {_readable(request.secrets)!r})"
+
+
+def _readable(secrets: Sequence[str]) -> list[str]:
+    """Every text that gives a secret away, without those that have another one in them: that is enough to find."""
+    texts = {text for secret in secrets for _, text in forms(secret)}
+    return sorted(text for text in texts if not any(other in text for other in texts - {text}))
 
 
 def _entry(judged: Judged) -> Iterator[str]:

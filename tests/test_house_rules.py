@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": {"calls", "catalog", "model"},
     "compare": {"model", "report.results", "report.safetext"},
     "bundle": {"actions", "arming", "caseid", "catalog", "errors", "model", "promises", "report.explain", "report.safetext",
-               "runner.request"},
+               "runner.request", "secrets"},
     "export": {"caseid", "model"},
     "known": {"errors", "model", "promises"},
     "events": {"model"},

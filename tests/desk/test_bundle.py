@@ -248,3 +248,44 @@ def test_a_process_that_is_killed_where_it_sends_a_signal_is_killed_once(tmp_pat
     target = own(tmp_path, "import os\nos.kill(os.getpid(), 0)\n")
     judged = found("own/-/w1/process.signal@parent=kill", where="os:kill", ending=Killed("SIGKILL"))
     shown(target, judged, Path(sys.executable), tmp_path, deadline)
+
+
+@pytest.mark.parametrize(("fault", "condition"), [
+    ("unset:HOME", "'HOME' not in os.environ"),
+    ("unset:OF_ITS_ENTRY", "'OF_ITS_ENTRY' not in os.environ"),
+    ("unset:NOBODY_HAS_IT", "'NOBODY_HAS_IT' not in os.environ"),
+    ("set:LANG:it%27s%20C", "os.environ['LANG'] == 'it\\'s C'"),
+    ("set:OF_ITS_ENTRY:other", "os.environ['OF_ITS_ENTRY'] == 'other'"),
+    ("set:TMPDIR:%2Fnonexistent", "os.environ['TMPDIR'] == '/nonexistent'"),
+])
+def test_a_variable_is_set_or_missing_for_the_script_s_launcher_too(
+    fault: str, condition: str, tmp_path: Path, deadline: Deadline,
+) -> None:
+    target = own(tmp_path, f"import os, sys\nsys.exit(0 if {condition} else 3)\n", env=(("OF_ITS_ENTRY", "{folder}"),))
+    shown(target, found(f"own/-/w1/env.variable={fault}"), Path(sys.executable), tmp_path, deadline)
+
+
+@pytest.mark.parametrize("printed", [
+    "secret", "quote(secret, safe='')", "b64encode(b'u:' + secret.encode()).decode()", "secret[:8]",
+    "json.dumps('nothing')",
+])
+def test_a_secret_is_found_in_each_form_in_which_chaos_finds_it(
+    printed: str, tmp_path: Path, deadline: Deadline,
+) -> None:
+    text = f"""\
+import contextlib, json, sys, threading
+from base64 import b64encode
+from urllib.parse import quote
+secret = open(sys.argv[1]).read().strip()
+with contextlib.suppress(RuntimeError):
+    threading.Thread(target=print).start()
+print({printed})
+"""
+    target = own(tmp_path, text, ("{config}",), config="{marked.password}\n")
+    judged = found("own/-/w1/thread.spawn@parent#1=raise:RuntimeError", where="threading:Thread.start",
+                   leaks=("secret 1 (plain) in the output, line 2",), promise="keeps-secrets")
+    if "nothing" in printed:
+        with pytest.raises(AssertionError, match="NO   a secret of its configuration is in the output"):
+            shown(target, judged, Path(sys.executable), tmp_path, deadline)
+    else:
+        shown(target, judged, Path(sys.executable), tmp_path, deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -60,9 +61,12 @@ EVERY = list(every_fault())
 REFUSED = {"limit", "fill", "two_addresses"}
 
 
-def script(case_id: str | Case, seen: Observation = FALSE, outcome: Outcome = Outcome.FALSE_SUCCESS) -> str:
+BROKEN = (Broken("status", "it exited 0 " + "very " * 40 + '"""soon\\'), Broken("ready-means-ready", "READY=1 came"))
+
+
+def script(case_id: str | Case, seen: Observation = FALSE, outcome: Outcome = Outcome.FALSE_SUCCESS,
+           broken: tuple[Broken, ...] = BROKEN) -> str:
     case = parse_case(case_id) if isinstance(case_id, str) else case_id
-    broken = (Broken("status", "it exited 0 " + "very " * 40 + '"""soon\\'), Broken("ready-means-ready", "READY=1 came"))
     judged = Judged(case, seen, Verdict(outcome, Grade.FAIL, broken))
     return script_of(request_for(TARGET, case, Timing(), None), TARGET.command, judged, VERSIONS)
 
@@ -140,3 +144,14 @@ def test_a_file_or_socket_that_is_wrong_from_the_start_is_wrong_for_the_script_s
     assert "NOTIFY_SOCKET" not in script("shop/threading/w1/notify.socket=absent")
     assert 'os.unlink(work + "/notify")' in script("shop/threading/w1/notify.socket=gone")
     assert "[unfinished" in script("shop/threading/w1/config.file=malformed")
+
+
+@pytest.mark.parametrize("where", ["its log file, line 3", "its notices", "the arguments of worker.0 (pid 7)"])
+def test_a_secret_where_a_script_does_not_look_is_refused_with_where_it_was(where: str) -> None:
+    case_id, leaked = "shop/threading/w1/service.start=raise", Broken("keeps-secrets", "1 leak of its configuration")
+    leak = f"secret 1 (plain) in {where}"
+    with pytest.raises(UsageError, match=re.escape(f"{leak}, and a script looks at the output alone")):
+        script(case_id, replace(FALSE, leaks=(leak,)), broken=(leaked,))
+    assert "a secret" not in script(case_id, replace(FALSE, leaks=(leak,)), broken=(*BROKEN, leaked)).split('"""')[2]
+    also = replace(FALSE, leaks=(leak, "secret 2 (base64) in the output, line 2"))
+    assert "a secret of its configuration is in the output" in script(case_id, also, broken=(leaked,))
