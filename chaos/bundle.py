@@ -168,8 +168,7 @@ def count(what, open=open):        # how often something happened, in all proces
 SLOTS = '''\
 def fork(real=os.fork, workers={}, made=[None]):        # knows which worker is made: the first number of which none lives
     made[0] = next(n for n in range(len(workers) + 1) if not os.path.exists("/proc/%d/fd/0" % workers.get(n, 0)))
-    pid = workers[made[0]] = real()
-    return pid
+    return workers.update({made[0]: real()}) or workers[made[0]]
 '''
 
 
@@ -368,10 +367,10 @@ def _entry_of(index: int, fault: Fault, place: Place) -> str:
 def _launching(request: Request, command: str, faults: Sequence[Fault]) -> Iterator[str]:
     """The launcher's own process: be the launcher."""
     yield f"def launch({'' if CALLABLE.fullmatch(command) else OWN_OPEN}):"
-    if _asks_for_the_parent(faults):
-        yield '    os.environ["SHOWN_PARENT"] = str(PARENT)'
     if any(fault.role and SLOT.fullmatch(fault.role) for fault in faults):
-        yield "    os.fork = fork"
+        yield '    os.environ["SHOWN_PARENT"], os.fork = str(PARENT), fork'
+    elif _asks_for_the_parent(faults):
+        yield '    os.environ["SHOWN_PARENT"] = str(PARENT)'
     yield from (f"    reached_{index}()" for index, fault in enumerate(faults)
                 if _is_at_once(fault) and told(fault)[0] != "note")
     yield "    sys.path.append(os.getcwd())"
@@ -393,11 +392,16 @@ def _showing(request: Request, judged: Judged) -> Iterator[str]:
     """Start it, watch it for a bounded time, say what is seen, end what is left."""
     seen = judged.seen
     yield "def show():"
-    yield "    import ctypes, shutil, socket, subprocess, tempfile, time"
+    yield "    import atexit, ctypes, shutil, signal, socket, subprocess, tempfile, time"
     yield "    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)    # PR_SET_CHILD_SUBREAPER: orphans come to this process"
     yield "    work, notify = tempfile.mkdtemp(), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
-    yield '    notify.bind(work + "/notify")'
-    yield "    notify.settimeout(0.03)"
+    yield "    @atexit.register        # after Ctrl-C and SIGTERM too: all that is left ends, whoever made it"
+    yield "    def end():"
+    yield '        for pid in iter(lambda: int((open("/proc/thread-self/children").read().split() or [0])[0]), 0):'
+    yield "            os.waitpid(os.kill(pid, 9) or pid, 0)"
+    yield "        shutil.rmtree(work)"
+    yield "    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))"
+    yield '    notify.settimeout(notify.bind(work + "/notify") or 0.03)'
     yield from _given(request)
     args = "map(filled, ARGS)" if any(word in text for word in SLOTS_OF_A_RUN for text in request.argv) else "ARGS"
     yield f"    child = subprocess.Popen([sys.executable, os.path.abspath(__file__), *{args}], stdin=subprocess.DEVNULL,"
@@ -419,12 +423,9 @@ def _showing(request: Request, judged: Judged) -> Iterator[str]:
     yield f"    seen = {{{checks[0]}," + ("}" if len(checks) == 1 else "")
     yield from (f"            {one}{'}' if one is checks[-1] else ','}" for one in checks[1:])
     should = next((PROMISED[one.promise] for one in judged.verdict.broken if one.promise in PROMISED), "it serves, or ends")
-    yield '    print(text[-3000:], *(("yes  " if true else "NO   ") + words for words, true in seen.items()),'
-    yield "          'after %.1f s: status %s, READY=1 after %s s' % (after_s, status, ready_s), " \
-          f"{'should be: ' + should!r}, sep='\\n')"
-    yield '    for pid in iter(lambda: int((open("/proc/thread-self/children").read().split() or [0])[0]), 0):'
-    yield "        os.waitpid(os.kill(pid, 9) or pid, 0)       # all that is left, whoever made it"
-    yield "    return shutil.rmtree(work) or int(all(seen.values()))"
+    yield '    return print(text[-3000:], *(("yes  " if true else "NO   ") + words for words, true in seen.items()),'
+    yield "                 'after %.1f s: status %s, READY=1 after %s s' % (after_s, status, ready_s), " \
+          f"{'should be: ' + should!r}, sep='\\n') or int(all(seen.values()))"
 
 
 def _counts_births(judged: Judged) -> bool:
@@ -490,7 +491,7 @@ def _checks(request: Request, judged: Judged) -> Iterator[tuple[str, str]]:
         case Exited(status):
             yield f"exit status {status}", f"status == {status}"
         case Killed(name):
-            yield f"{name} ended it", f"status == -__import__('signal').{name}"
+            yield f"{name} ended it", f"status == -signal.{name}"
         case StillRunning():
             yield "it still runs", "status is None"
     if verdict.outcome is Outcome.RESPAWN_LOOP:

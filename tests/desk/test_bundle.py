@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,7 @@ from chaos.model import (
 )
 from chaos.prepare import Timing, request_for
 from chaos.target import Target, resolve
-from processes import Deadline, below
+from processes import Deadline, below, watched
 
 START = "chaos.sample.careless:CarelessService.start"
 HANGS = (Outcome.HANG_PROVEN, StillRunning(1.0), ("ends", "ready-means-ready"))
@@ -289,3 +291,39 @@ print({printed})
             shown(target, judged, Path(sys.executable), tmp_path, deadline)
     else:
         shown(target, judged, Path(sys.executable), tmp_path, deadline)
+
+
+STAYS = """\
+import os, threading, time
+if os.fork():
+    print("below", os.getpid(), flush=True)
+with __import__("contextlib").suppress(RuntimeError):
+    threading.Thread(target=print).start()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)])
+def test_a_script_that_is_told_to_end_takes_its_launcher_and_its_folder_with_it(
+    number: signal.Signals, status: int, tmp_path: Path, deadline: Deadline,
+) -> None:
+    target = own(tmp_path, STAYS)
+    judged = found("own/-/w1/thread.spawn@parent#1=raise:RuntimeError", where="threading:Thread.start",
+                   ending=StillRunning(30.0))
+    script, temporary = tmp_path / "shown.py", tmp_path / "tmp"
+    script.write_text(script_of(request_for(target, judged.case, Timing(), None), target.command, judged, ()))
+    temporary.mkdir()
+    was = signal.signal(signal.SIGINT, signal.default_int_handler)     # what is ignored here would be ignored there
+    running = subprocess.Popen([sys.executable, script], cwd=tmp_path, env={**os.environ, "TMPDIR": str(temporary)},
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    signal.signal(signal.SIGINT, was)
+    while not any("below" in path.read_text() for path in temporary.glob("*/output")):
+        deadline.left_s("the launcher's word")
+        time.sleep(0.02)
+    with watched([running.pid, *below(running.pid)]) as pidfds:
+        assert len(pidfds) == 3
+        running.send_signal(number)
+        out, _ = running.communicate(timeout=deadline.left_s("the script"))
+        assert running.returncode == status, out
+        deadline.gone(pidfds, "the launcher")
+    assert not list(temporary.iterdir())
