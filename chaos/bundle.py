@@ -380,7 +380,7 @@ def _launching(request: Request, command: str, faults: Sequence[Fault]) -> Itera
         yield f"    from {module} import {qualified.partition('.')[0]}"
         yield f"    sys.exit({qualified}())"
     else:
-        yield f"    sys.argv[0] = {request.argv[0]!r}"
+        yield f"    sys.argv[0], sys.path[0] = {request.argv[0]!r}, os.path.dirname(os.path.realpath({request.argv[0]!r}))"
         yield '    code = compile(open(sys.argv[0]).read(), sys.argv[0], "exec")'
         yield '    exec(code, dict(__name__="__main__", __file__=sys.argv[0]))'
 

@@ -327,3 +327,15 @@ def test_a_script_that_is_told_to_end_takes_its_launcher_and_its_folder_with_it(
         assert running.returncode == status, out
         deadline.gone(pidfds, "the launcher")
     assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["itself", "by a link"])
+def test_a_script_finds_the_modules_beside_it(linked: bool, tmp_path: Path, deadline: Deadline) -> None:
+    target = own(tmp_path / "bin", "import beside\n")
+    (tmp_path / "bin" / "beside.py").write_text(
+        "import contextlib, threading\nwith contextlib.suppress(RuntimeError):\n    threading.Thread(target=print).start()\n")
+    if linked:
+        (tmp_path / "link").symlink_to(tmp_path / "bin" / "own")
+        target = Target("own", str(tmp_path / "link"))
+    judged = found("own/-/w1/thread.spawn@parent#1=raise:RuntimeError", where="threading:Thread.start")
+    shown(target, judged, Path(sys.executable), tmp_path, deadline)
