@@ -414,7 +414,7 @@ def _showing(request: Request, judged: Judged) -> Iterator[str]:
     if _counts_births(judged):
         yield '            for task in os.listdir("/proc/%d/task" % child.pid):'
         yield '                born.update(open("/proc/%d/task/%s/children" % (child.pid, task)).read().split())'
-    yield '            ready_s = ready_s or (time.monotonic() - began if b"READY=1" in notify.recv(4096) else None)'
+    yield '            ready_s = (ready_s or time.monotonic() - began) if b"READY=1" in notify.recv(4096) else ready_s'
     yield ("    after_s, status, text = time.monotonic() - began, child.poll(), "
            'open(work + "/output", errors="replace").read()')
     if any(broken.promise == "nobody-left" for broken in judged.verdict.broken):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -339,3 +340,23 @@ def test_a_script_finds_the_modules_beside_it(linked: bool, tmp_path: Path, dead
         target = Target("own", str(tmp_path / "link"))
     judged = found("own/-/w1/thread.spawn@parent#1=raise:RuntimeError", where="threading:Thread.start")
     shown(target, judged, Path(sys.executable), tmp_path, deadline)
+
+
+ANNOUNCES = """\
+import contextlib, os, socket, threading, time
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+    notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+with contextlib.suppress(RuntimeError):
+    threading.Thread(target=print).start()
+time.sleep(60)
+"""
+
+
+def test_a_script_waits_at_leisure_after_ready_too(tmp_path: Path, deadline: Deadline) -> None:
+    target = own(tmp_path, ANNOUNCES)
+    judged = found("own/-/w1/thread.spawn@parent#1=raise:RuntimeError", where="threading:Thread.start",
+                   ending=StillRunning(0.2))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw
+    out = shown(target, judged, Path(sys.executable), tmp_path, deadline)
+    assert re.search(r"READY=1 after \d", out)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw - before > 50     # it slept about a hundred times
