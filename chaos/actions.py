@@ -161,9 +161,9 @@ def _unset(fault: Fault) -> Told:
 
 
 def _set(fault: Fault) -> Told:
-    if fault.site == "env.variable" and len(fault.args) != 2:
-        raise ActionError(f"at {fault.site} set takes a name and a value, not {':'.join(fault.args)!r}; set:LANG:C would be "
-                          "right")
+    what, right = SETTINGS.get(fault.site, ("a value", "set:1"))
+    if len(fault.args) != right.count(":"):
+        raise ActionError(f"at {fault.site} set takes {what}, not {':'.join(fault.args)!r}; {right} would be right")
     return "note", ()
 
 
@@ -183,10 +183,15 @@ def _only_real(fault: Fault) -> Told:
                       + ", ".join(site.name for site in BY_NAME.values() if fault.action in site.actions))
 
 
+def _must_happen(fault: Fault, site: SiteDoc) -> None:
+    if fault.action not in site.actions:
+        raise ActionError(f"{fault.action} does not happen at {site.name}; {', '.join(site.actions)} "
+                          f"{'do' if len(site.actions) > 1 else 'does'}")
+
+
 def _on_real(fault: Fault, site: SiteDoc) -> Told:
     """What a fault says that the agent has no part in. Raises ActionError for one that makes no sense."""
-    if fault.action not in site.actions:
-        raise ActionError(f"{fault.action} does not happen at {site.name}; {', '.join(site.actions)} do")
+    _must_happen(fault, site)
     if fault.role is not None:
         raise ActionError(f"at {site.name} no role can be told; {site.name}={fault.action} would be right")
     _check_args(fault)
@@ -226,8 +231,7 @@ def _check_args(fault: Fault) -> None:
 
 def _from_outside(fault: Fault, site: SiteDoc) -> Told:
     """What a fault says that needs no agent. Raises ActionError for one that makes no sense."""
-    if fault.action not in site.actions:
-        raise ActionError(f"{fault.action} does not happen at {site.name}; {', '.join(site.actions)} do")
+    _must_happen(fault, site)
     if fault.role is not None:
         raise ActionError(f"at {site.name} no role can be told; {site.name}={fault.action} would be right")
     if site.by is By.TRACER:
@@ -282,6 +286,12 @@ UPSTREAM = "upstream"
 """Behind the numbers of a fault of the wire: it is of what the target sends, and not of what the broker does."""
 OF_A_STREAM = ("latency", "bandwidth", "slow_close", "timeout", "slicer", "limit_data", "amqp.frames", "amqp.bytes")
 """Words that change what passes one way, and sites whose moment is counted in it."""
+
+PUT_IN_PLACE = ("notify.socket", "workers.count", "env.variable")
+"""Sites that the agent has no part in: what is wrong there is put in place before the start, and nothing else can be."""
+SETTINGS = {"config.file": ("a section, an option and a value", "set:DEFAULT:debug:true"),
+            "env.variable": ("a name and a value", "set:LANG:C"), "workers.count": ("a value", "set:0")}
+"""Sites at which something is set: what is said of it, and an example."""
 
 LIMITS = ("nofile", "nproc", "as", "fsize", "disk")
 
@@ -357,4 +367,15 @@ def told(fault: Fault) -> Told:
         return _from_outside(fault, site)
     if site is not None and site.by is not By.AGENT:
         return _on_real(fault, site)
-    return BY_WORD[fault.action].told(fault)
+    word = BY_WORD[fault.action]
+    if word.told in (_noted, _set, _unset) or fault.site in PUT_IN_PLACE:
+        _must_be_put_in_place(fault, site)
+    return word.told(fault)
+
+
+def _must_be_put_in_place(fault: Fault, site: SiteDoc | None) -> None:
+    """What was put in place nowhere would be noted as met all the same: the fault fires, breaks nothing, and passes."""
+    if site is None:
+        _only_real(fault)
+    else:
+        _must_happen(fault, site)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-from chaos.actions import told
+from chaos.actions import PUT_IN_PLACE, told
 from chaos.catalog import SITES, By, Place, doc_of, is_extra
 from chaos.model import Fault, token_of
 
-MET_AT_ONCE = {"notify.socket": "process.image", "workers.count": "process.image", "env.variable": "process.image"}
+MET_AT_ONCE = dict.fromkeys(PUT_IN_PLACE, "process.image")
 """Sites at which nothing of the target can be watched: what was put in place is met when its interpreter starts."""
 
 

@@ -6,10 +6,13 @@ import errno
 
 import pytest
 
-from chaos.actions import ACTIONS, BY_WORD, ActionError, told
-from chaos.catalog import BY_NAME, SITES
+from chaos.actions import ACTIONS, BY_WORD, PUT_IN_PLACE, ActionError, told
+from chaos.catalog import BY_NAME, SITES, By
 from chaos.model import Fault
 from chaos.outcomes import BENIGN
+
+ARGS_OF = {("config.file", "set"): ("DEFAULT", "debug", "true"), ("env.variable", "set"): ("LANG", "C"),
+           ("env.variable", "unset"): ("HOME",), ("workers.count", "set"): ("0",)}
 
 
 def a_fault(action: str, *args: str, site: str = "service.start") -> Fault:
@@ -96,6 +99,25 @@ def test_a_signal_that_does_not_exist_is_told(word: str) -> None:
 def test_a_word_that_takes_nothing_says_so(word: str) -> None:
     with pytest.raises(ActionError, match=word):
         told(a_fault(word, "5"))
+
+
+@pytest.mark.parametrize("site", [site.name for site in SITES if site.by is By.AGENT])
+def test_what_is_put_in_place_happens_where_something_is_put_and_nowhere_else(site: str) -> None:
+    """Anywhere else it would be noted as met, and nothing would have been broken."""
+    for word in ("missing", "unreadable", "unwritable", "malformed", "unquoted", "absent", "gone", "set", "unset"):
+        fault = a_fault(word, *ARGS_OF.get((site, word), ()), site=site)
+        if word in BY_NAME[site].actions:
+            assert told(fault) == ("note", ())
+        else:
+            with pytest.raises(ActionError, match=f"{word} does not happen at {site}; "):
+                told(fault)
+
+
+@pytest.mark.parametrize("site", PUT_IN_PLACE)
+def test_where_nothing_can_be_watched_nothing_else_happens(site: str) -> None:
+    for word in set(BY_WORD) - set(BY_NAME[site].actions):
+        with pytest.raises(ActionError, match=f"{word} does not happen at {site}; "):
+            told(a_fault(word, site=site))
 
 
 def test_what_breaks_nothing_is_what_the_judge_calls_benign() -> None:
