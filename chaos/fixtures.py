@@ -40,7 +40,7 @@ from chaos.runner.request import Network, Request
 from chaos.sweep import healthy, run_baselines
 from chaos.target import Target, must_be_known, resolve
 from chaos.transport import RABBIT, attached
-from chaos.typed import case_of, must_be_on, pointed_out, target_pointed_at
+from chaos.typed import case_of, must_be_on, must_notice, pointed_out, target_pointed_at
 
 if TYPE_CHECKING:
     from chaos.network.broker import Broker
@@ -440,6 +440,7 @@ class Launcher(fixtures.Fixture):
                        workers=like.workers if workers is None else workers, faults=every,
                        transport=like.transport if transport is None else transport)
         target.must_be_told(case.backend, case.workers)
+        must_notice(target, case.faults)
         must_be_on(case, _spelled(case))
         if case.transport:
             target.must_take_transport(RABBIT)

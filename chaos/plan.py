@@ -254,8 +254,9 @@ def plan(variant: Variant, profile: Profile, *, is_ours: bool = True, extra: tup
 def _usual(variant: Variant, profile: Profile) -> tuple[Case, ...]:
     """Process by process, and in each in the catalogue's order, which is that of a start. By time the order would change
     from run to run, because processes and threads race each other."""
-    base = variant.baseline.case
-    sites = (*_PUT_IN_PLACE, *variant.sites) if _at_least(profile, FULL) else variant.sites
+    base, expected = variant.baseline.case, variant.baseline.seen.expected
+    put = (site for site in _PUT_IN_PLACE if site.name != "notify.socket" or expected.notifies)
+    sites = (*put, *variant.sites) if _at_least(profile, FULL) else variant.sites
     if is_of_oslo(sites):
         left_out = NEARER_IN_OSLO if _at_least(profile, FULL) else OF_A_PLAIN_LAUNCHER
         sites = tuple(site for site in sites if site.name not in left_out)

@@ -58,6 +58,8 @@ class Options:
     """Whether the broker is a private one."""
     extra_sites: tuple[str, ...] = ()
     """Sites in the target's own code that were named."""
+    untold: tuple[str, ...] = ()
+    """Sites at which the target would not notice what is put in place: no case of them is planned."""
 
     @property
     def part(self) -> tuple[str, ...]:
@@ -194,7 +196,8 @@ def planned(variants: Iterable[Variant], options: Options) -> list[Case]:
     """Every case of the plan that ``--only`` lets through. Raises nothing: an empty plan is the caller's to explain."""
     cases = [case for variant in variants for case in plan(variant, options.profile, is_ours=options.breaks_broker,
                                                                 extra=options.extra_sites)]
-    return [case for case in cases if wanted(case, options.only) and _ours(case, options.shard)]
+    return [case for case in cases if wanted(case, options.only) and _ours(case, options.shard)
+            and not any(fault.site in options.untold for fault in case.faults)]
 
 
 def _ours(case: Case, shard: tuple[int, int]) -> bool:

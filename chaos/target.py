@@ -30,6 +30,9 @@ CALLABLE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\
 FIND_WITHIN_S = 30.0
 TRANSPORT_URL = "{transport_url}"
 
+TOLD_BY = {"workers.count": "{workers}", "config.file": "{config}", "log.file": "{config}"}
+"""Sites that are what chaos gives its target, and the word in the target's start that leads it there."""
+
 FIND = """
 import importlib.util, json, os, sys
 sys.path.append(os.getcwd())
@@ -139,6 +142,11 @@ class Target:
             if value is not None and value not in known and not self.mentions(f"{{{name}}}"):
                 raise UsageError(f"{dashes}{name} {value}: {self.command} does not say how its {name} {verb} chosen; put "
                                  f"{{{name}}} into its arguments after -- or into an entry in chaos.toml")
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Sites at which nothing can be put in place for it: it is never told of what chaos would give it."""
+        return tuple(site for site, word in TOLD_BY.items() if not self.mentions(word))
 
     def must_take_transport(self, transport: str) -> None:
         """Raises UsageError for a target that cannot be told where its broker is."""

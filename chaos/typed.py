@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from chaos.actions import BY_WORD, ActionError, told
 from chaos.caseid import CaseIdError, parse_case
 from chaos.catalog import BY_NAME, By
 from chaos.errors import UnknownTarget, UsageError
-from chaos.model import Case
+from chaos.model import Case, Fault
+from chaos.target import TOLD_BY, Target
 
 RABBIT = "rabbit"
 
@@ -49,6 +50,14 @@ def must_be_on(case: Case, text: str) -> None:
     if real and case.transport is None:
         there = text.replace(f"/w{case.workers}/", f"/w{case.workers}-{RABBIT}/", 1)
         raise UsageError(f"{text}: {real[0]} is there on a real transport only; {there} would be right")
+
+
+def must_notice(target: Target, faults: Iterable[Fault]) -> None:
+    """Raises UsageError for a fault that is put in place where the target never looks: it would break nothing."""
+    for fault in faults:
+        if fault.site in target.untold and fault.action in BY_NAME[fault.site].actions:
+            raise UsageError(f"{fault.site}={fault.action}: {target.command} would not notice; {TOLD_BY[fault.site]} in its "
+                             "arguments after --, or in an entry in chaos.toml, would be right")
 
 
 def pointed_out(error: CaseIdError) -> str:

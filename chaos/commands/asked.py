@@ -19,7 +19,7 @@ from chaos.runner.pool import Pool
 from chaos.sweep import Options
 from chaos.target import Target, resolve
 from chaos.transport import attached, is_private, kind_of, must_be_there
-from chaos.typed import case_of, target_pointed_at
+from chaos.typed import case_of, must_notice, target_pointed_at
 
 JOBS_A_PROCESSOR = 2
 """A case waits for a third of its time, in pieces too short to begin another in: one each left the machine idle as long."""
@@ -43,6 +43,7 @@ def case_and_target(text: str, options: Namespace) -> tuple[Case, Target]:
     with target_pointed_at(text):
         target = target_called(case.target, options)
     target.must_be_told(case.backend, case.workers)
+    must_notice(target, case.faults)
     return case, target
 
 
@@ -65,7 +66,7 @@ def options_of(options: Namespace, target: Target) -> Options:
     return Options(options.backend, options.workers, profile, tuple(getattr(options, "only", ())),
                    _jobs(options), getattr(options, "seed", 0), timing_of(options),
                    getattr(options, "cold", False), getattr(options, "shard", (1, 1)), transport,
-                   is_private(options.transport), target.extra_sites)
+                   is_private(options.transport), target.extra_sites, target.untold)
 
 
 def _jobs(options: Namespace) -> int:

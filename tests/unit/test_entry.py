@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from chaos import cli
+from chaos.commands.asked import options_of
 from chaos.errors import UsageError
+from chaos.fixtures import Launcher
 from chaos.model import (
     Case,
     Exited,
@@ -26,6 +28,7 @@ from chaos.plan import Profile
 from chaos.prepare import Timing, request_for
 from chaos.sweep import Options, planned
 from chaos.target import entries, resolve
+from chaos.typed import case_of, must_notice
 
 WHOLE = '''
 [targets.shop]
@@ -177,3 +180,46 @@ def test_what_a_sweep_is_asked_for_and_cannot_tell_is_refused(project: Path, cap
     assert "put {workers} into its arguments after -- or into an entry" in capsys.readouterr().err
     assert cli.main(["plan", "shop", "--backend", "eventlet"]) == 64
     assert "put {backend} into" in capsys.readouterr().err
+
+
+UNHEARD = ["config.file=malformed", "log.file=full", "workers.count=set:0"]
+
+
+@pytest.mark.parametrize("fault", UNHEARD)
+def test_a_fault_of_what_the_target_is_never_given_is_refused_and_planned_for_nobody(
+    fault: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that it would change is a file or a number that the target does not look at, and it would pass."""
+    (project / "chaos.toml").write_text(PLAIN)
+    for words in (["run"], ["repro"], ["repro", "--export", "pytest"], ["bundle"]):
+        assert cli.main([words[0], f"shop/-/w1/{fault}", *words[1:]]) == 64
+    assert capsys.readouterr().err.count("chaos.cli:main would not notice; {") == 4
+    with Launcher("shop") as launcher, pytest.raises(UsageError, match="would not notice"):
+        launcher.start(faults=[fault])
+    (project / "chaos.toml").write_text(PLAIN + 'args = ["{config}", "{workers}"]\n')
+    must_notice(resolve("shop"), case_of(f"shop/-/w1/{fault}").faults)
+
+
+def test_what_happens_inside_the_target_needs_nothing_that_is_given(project: Path) -> None:
+    (project / "chaos.toml").write_text(PLAIN)
+    must_notice(resolve("shop"), case_of("shop/-/w1/config.file=stall").faults)
+
+
+@pytest.mark.parametrize(("says", "notifies", "sites"), [
+    ("", True, {"notify.socket"}), ("", False, set()), ('args = ["{workers}"]', False, {"workers.count"}),
+    ('env = {CONF = "{config}"}', False, {"config.file", "log.file"})])
+def test_what_the_target_is_never_given_is_planned_for_nobody(
+    says: str, notifies: bool, sites: set[str], project: Path
+) -> None:
+    (project / "chaos.toml").write_text(f"{PLAIN}{says}\n")
+    asked = options_of(cli._parsed(["plan", "shop", "--profile", "full"]), resolve("shop"))
+    seen = Observation(ending=Exited(0), elapsed_s=1.0, limits=Limits(), expected=Expectation(notifies=notifies),
+                       stopped_watching="served")
+    reached = tuple(Site(name, "parent", 1, 0.1) for name in ("service.start", "config.file", "log.file"))
+    variant = Variant(Judged(Case("shop", "-", 1), seen, Verdict(Outcome.STARTED, Grade.PASS)), reached)
+    assert {case.faults[0].site for case in planned([variant], asked)} - {"service.start"} == sites
+
+
+@pytest.mark.parametrize("name", ["scheduler", "naive"])
+def test_the_targets_that_come_with_chaos_are_told_of_everything(name: str, project: Path) -> None:
+    assert resolve(name).untold == ()
