@@ -11,7 +11,8 @@ from chaos.readiness import KINDS
 from chaos.target import Target
 
 _READY_WORDS = re.compile(r"\b(?:ready|listening|serving|started|running|booted|accepting)\b", re.IGNORECASE)
-_PORT = re.compile(r"\d+")
+_OF_A_RUN = re.compile(r"(?:/[^/\s]+)*/chaos-\w{8}/\d{7,}/(run|tmp)(?=/|$)")
+"""The folder that one run had, and no other will have: `{folder}` is its ``run``, TMPDIR its ``tmp``."""
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -28,11 +29,11 @@ def name_of(target: Target) -> str:
 
 def as_entry(name: str, target: Target, seen: Observation) -> Target:
     """``target`` under its name, with the readiness that ``seen`` suggests, and a port of each run's own where one was
-    named in its arguments."""
+    named in its arguments, or is given to it."""
     ready, port = target.ready or readiness_of(seen), _port_of(seen)
     args = tuple("{port}".join(re.split(rf"(?<!\d){port}(?!\d)", word)) for word in target.args) if port else target.args
-    if args != target.args:
-        ready = tuple(sign.replace(f":{port}", ":{port}") for sign in ready)
+    if port and (args != target.args or target.mentions("{port}")):
+        ready = tuple(re.sub(rf":{port}(?!\d)", ":{port}", sign) for sign in ready)
     return replace(target, name=name, args=args, ready=ready, typed_args=(), typed_ready=())
 
 
@@ -42,23 +43,34 @@ def readiness_of(seen: Observation) -> tuple[str, ...]:
         return ("notify",)
     if seen.expected.servers:
         return ()
-    sockets = tuple(dict.fromkeys(seen.listens))
+    sockets = tuple(dict.fromkeys(filter(None, map(_of_any_run, seen.listens))))
     if sockets:
         return sockets
     lines = [line.strip() for line in seen.output.splitlines() if _READY_WORDS.search(line)]
     return (f"log: {_shape(lines[-1])}",) if lines else ()
 
 
+def _of_any_run(sign: str) -> str:
+    """A socket as each run will have it; "" for one among its temporary files, whose name nobody can foretell."""
+    found = _OF_A_RUN.search(sign)
+    if found is None:
+        return sign
+    return "" if found[1] == "tmp" else f"{sign[:found.start()]}{{folder}}{sign[found.end():]}"
+
+
 def _shape(line: str) -> str:
     """A regular expression for the part of a log line that says it, without what differs from run to run."""
     found = _READY_WORDS.search(line)
     start = 0 if found is None else line.rfind(" ", 0, max(0, line.rfind(" ", 0, found.start()))) + 1
-    return re.sub(r"\d+", lambda _: r"\d+", re.sub(r"([][.^$*+?{}()|\\])", r"\\\1", line[start:][:60])).strip()
+    path = _OF_A_RUN.search(line, start)
+    said = line[start:] if path is None else line[start:path.start()]
+    return re.sub(r"\d+", lambda _: r"\d+", re.sub(r"([][.^$*+?{}()|\\])", r"\\\1", said[:60])).strip()
 
 
 def _port_of(seen: Observation) -> str:
-    ports = [sign.rpartition(":")[2] for sign in seen.listens if sign.startswith("tcp:")]
-    return ports[0] if len(ports) == 1 else ""
+    """The one port at which it listens, on however many addresses; "" where there are several."""
+    ports = {sign.rpartition(":")[2] for sign in seen.listens if sign.startswith("tcp:")}
+    return ports.pop() if len(ports) == 1 else ""
 
 
 def entry_text(target: Target, seen: Observation) -> str:

@@ -44,6 +44,14 @@ def test_init_writes_an_entry_tries_it_and_never_writes_over_one(project: Path, 
     assert (project / "chaos.toml").read_text() == text
 
 
+def test_a_port_that_was_typed_as_one_of_each_run_stays_one(project: Path, chaos: Chaos) -> None:
+    answer = chaos("init", "python3", "--", "-m", "http.server", "--bind", "127.0.0.1", "{port}")
+    assert answer.status == 0, answer.all
+    entry = tomllib.loads((project / "chaos.toml").read_text())["targets"]["python3"]
+    assert entry == {"command": "python3", "args": ["-m", "http.server", "--bind", "127.0.0.1", "{port}"],
+                     "ready": ["tcp: 127.0.0.1:{port}"]}
+
+
 def test_init_of_what_does_not_start_writes_nothing(project: Path, chaos: Chaos) -> None:
     (project / "run.sh").write_text("#!/bin/sh\nexit 3\n")
     assert chaos("init", "./run.sh").status == 69

@@ -16,6 +16,7 @@ from chaos.readiness import wanted
 from chaos.target import Target
 
 OF_NOBODY = Expectation(servers=0, notifies=False)
+A_RUN = "/var/tmp/chaos-a1_b2c3d/0000001"
 PLAIN = replace(an_observation(), ready_s=None, signs=(), expected=OF_NOBODY, output="", listens=())
 
 
@@ -41,6 +42,10 @@ def test_an_entry_is_called_what_people_call_the_launcher(command: str, name: st
     ({"output": "a\n2026-01-01 10:00 [12] Server (v1.2) is listening on 8000\nb\n"},
      (r"log: is listening on \d+",)),
     ({"output": "nothing to see\n"}, ()),
+    ({"listens": (f"unix: {A_RUN}/run/x/shop.sock", f"unix: {A_RUN}/tmp/pymp-1/listener-0")},
+     ("unix: {folder}/x/shop.sock",)),
+    ({"listens": (f"unix: {A_RUN}/tmp/x",), "output": f"is listening on {A_RUN}/run/x\n"}, ("log: is listening on",)),
+    ({"listens": ("unix: /run/chaos-abcdefgh/run/x",)}, ("unix: /run/chaos-abcdefgh/run/x",)),
 ])
 def test_what_was_seen_becomes_the_suggested_readiness(changed: dict[str, object], ready: tuple[str, ...]) -> None:
     found = readiness_of(replace(PLAIN, **changed))  # type: ignore[arg-type]
@@ -54,6 +59,19 @@ def test_a_port_among_the_arguments_becomes_one_of_each_runs_own() -> None:
     assert target.args == ("--bind=127.0.0.1:{port}", "--size", "18000")
     assert target.ready == ("tcp: 127.0.0.1:{port}",)
     assert _read(target, seen) == replace(target, typed_args=())
+
+
+@pytest.mark.parametrize("target", [
+    Target("web", "web", ("--port", "{port}")), Target("web", "web", env=(("PORT", "{port}"),))], ids=["args", "env"])
+@pytest.mark.parametrize(("listens", "ready"), [
+    (("tcp: 127.0.0.1:20109",), ("tcp: 127.0.0.1:{port}",)),
+    (("tcp: 127.0.0.1:20109", "tcp: [::1]:20109"), ("tcp: 127.0.0.1:{port}", "tcp: [::1]:{port}")),
+    (("tcp: 127.0.0.1:20109", "tcp: 127.0.0.1:80"), ("tcp: 127.0.0.1:20109", "tcp: 127.0.0.1:80"))])
+def test_the_port_that_a_trial_was_given_is_no_sign_of_another_run(
+        target: Target, listens: tuple[str, ...], ready: tuple[str, ...]) -> None:
+    """Where it listens on two, nobody can tell which of them it was given."""
+    entry = as_entry("web", target, replace(PLAIN, listens=listens))
+    assert (entry.ready, entry.args, entry.env) == (ready, target.args, target.env)
 
 
 def test_an_entry_reads_back_as_the_launcher_that_was_tried() -> None:
