@@ -77,7 +77,8 @@ PARTS: tuple[Part, ...] = (
     Part("ptrace", "ptrace", Lack.LEFT_OUT, "py-spy and gdb cannot attach to what hangs; chaos itself needs neither"),
     Part("py-spy", "py-spy", Lack.LEFT_OUT, "one way of looking into a process that hangs", "pip install py-spy"),
     Part("gdb", "gdb", Lack.LEFT_OUT, "one way of looking into a process that hangs in C", "apt-get install gdb"),
-    Part("strace", "strace", Lack.LEFT_OUT, "nothing: chaos never uses it", "apt-get install strace"),
+    Part("strace", "strace", Lack.LEFT_OUT, "every case at a call of the kernel (syscall.NAME), which programs without "
+         "Python have", "apt-get install strace"),
     Part("namespaces", "namespaces", Lack.LEFT_OUT, "nothing: chaos never uses them"),
     Part("chromium", "Chromium", Lack.LEFT_OUT, "tox run -e browser, the tests of report.html", "apt-get install chromium"),
     Part("dask", "Dask", Lack.LEFT_OUT, "a sweep over a cluster; --shard K/N needs nothing", "pip install distributed"),

@@ -40,6 +40,7 @@ def test_what_is_only_left_out_leaves_the_machine_fit_and_says_what_to_do() -> N
     assert f"left out: every case of --transport rabbit, {count} a variant of the target" in text
     assert "broker.ready" in text
     assert "to have it: apt-get install rabbitmq-server" in text
+    assert "left out: every case at a call of the kernel (syscall.NAME)" in text
     assert "missing, weaker: calls in /proc: not there\n    without it: no hang is proven" in text
 
 
