@@ -146,9 +146,12 @@ def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     from chaos.fixtures import Launcher
     from chaos.typed import case_of
 
-    named, armed = item.get_closest_marker("chaos_target"), item.get_closest_marker("chaos")
+    named, armed = item.get_closest_marker("chaos_target"), list(item.iter_markers("chaos"))
+    if len(armed) > 1:
+        pytest.fail(f"the mark chaos stands {len(armed)} times, and a start is one case: {_listed(armed)}; one id, with a + "
+                    "between its faults, would be right", pytrace=False)
     meant = _target(*named.args, **named.kwargs) if named else None
-    case_id = _case_id(*armed.args, **armed.kwargs) if armed else None
+    case_id = _case_id(*armed[0].args, **armed[0].kwargs) if armed else None
     python = (meant and meant.python) or item.config.getoption("--chaos-python") or item.config.getini("chaos_python") or None
     deadline_s, grace_s = (meant and meant.deadline_s) or _deadline_s(item.config), meant and meant.grace_s
     try:
@@ -184,6 +187,10 @@ def _target(target: str, args: Sequence[str] = (), *, ready: Sequence[str] = (),
 def _case_id(case_id: str) -> str:
     """The signature of the mark ``chaos``."""
     return case_id
+
+
+def _listed(armed: Sequence[pytest.Mark]) -> str:
+    return ", ".join(str(word) for mark in armed for word in (*mark.args, *mark.kwargs.values()))
 
 
 def _arming(launcher: Launcher, kind: type[AnyFault]) -> Arm:

@@ -145,6 +145,8 @@ def test_a_mistyped_fault_is_an_error_that_suggests_the_nearest(
     ('chaos("scheduler/threading/w1/service.strat=raise")', "unknown site 'service.strat'*did you mean service.start*"),
     ('chaos("sheduler/threading/w1/none")', "unknown target 'sheduler'*did you mean scheduler?"),
     ('chaos("scheduler/threading/w1/none"), pytest.mark.chaos_target("naive")', "*one of 'scheduler'"),
+    ('chaos("scheduler/threading/w1/rpc.connect=refuse"), pytest.mark.chaos("scheduler/threading/w1/service.start=stall")',
+     "the mark chaos stands 2 times*=refuse*=stall; one id, with a + between its faults, would be right"),
 ])
 def test_a_mistyped_mark_is_an_error_that_points_at_it(pytester: pytest.Pytester, mark: str, told: str) -> None:
     text = f"import pytest\npytestmark = [pytest.mark.{mark}]\ndef test_typo(launcher): pass\n"
