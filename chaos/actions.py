@@ -27,6 +27,9 @@ from chaos.catalog import (
 )
 from chaos.model import Fault
 
+MOST_SECONDS = 1e9
+"""More than that no clock can wait: the call for it would raise, in the target, an error that nobody has injected."""
+
 Told = tuple[str, tuple[str, ...]]
 """An action of the agent and its arguments, as text."""
 
@@ -72,7 +75,7 @@ def _errno(word: str) -> int:
 def _seconds(fault: Fault) -> str:
     word = fault.args[0] if fault.args else "1"
     try:
-        if float(word) >= 0:
+        if 0 <= float(word) <= MOST_SECONDS:
             return word
     except ValueError:
         pass
@@ -129,7 +132,7 @@ def _signal(fault: Fault) -> Told:
     _known_signal(fault, name)
     if whom not in ("self", "parent") and not re.fullmatch(r"worker\.\d+", whom):
         raise ActionError(f"signal goes to self, parent or worker.N, not to {whom!r}")
-    if more or not times.isdecimal():
+    if more or not re.fullmatch(r"0*[1-9][0-9]{0,8}", times):
         raise ActionError("signal takes a name, whom it goes to and how often: signal:TERM:parent:2")
     return "signal", (name, whom, times)
 

@@ -48,8 +48,8 @@ def test_an_errno_is_a_name_that_exists(args: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("action", ["delay", "latency"])
-@pytest.mark.parametrize("word", ["soon", "-1", "", "1s", "nan"])
-def test_seconds_are_a_number_of_at_least_0(action: str, word: str) -> None:
+@pytest.mark.parametrize("word", ["soon", "-1", "", "1s", "nan", "inf", "1e300"])
+def test_seconds_are_a_number_of_at_least_0_that_can_be_waited_for(action: str, word: str) -> None:
     with pytest.raises(ActionError, match=r"0\.5 would be right"):
         told(a_fault(action, word))
 
@@ -93,6 +93,13 @@ def test_a_peer_that_never_answers_is_a_stall() -> None:
 def test_a_signal_that_does_not_exist_is_told(word: str) -> None:
     with pytest.raises(ActionError, match="NOSUCH"):
         told(a_fault(word, "NOSUCH"))
+
+
+@pytest.mark.parametrize("args", [("TERM", "parent", "0"), ("TERM", "parent", "00"), ("TERM", "parent", "-1"),
+                                  ("TERM", "parent", ""), ("TERM", "parent", "1", "2"), ("TERM", "self", "9" * 5000)])
+def test_a_signal_is_sent_at_least_once(args: tuple[str, ...]) -> None:
+    with pytest.raises(ActionError, match="signal:TERM:parent:2"):
+        told(a_fault("signal", *args))
 
 
 @pytest.mark.parametrize("word", ["stall", "freeze", "blackhole", "refuse"])
