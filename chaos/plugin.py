@@ -146,7 +146,7 @@ def _asked(item: pytest.Item, shared: Chaos) -> Launcher:
     from chaos.fixtures import Launcher
     from chaos.typed import case_of
 
-    named, armed = item.get_closest_marker("chaos_target"), list(item.iter_markers("chaos"))
+    named, armed = item.get_closest_marker("chaos_target"), _armed(item)
     if len(armed) > 1:
         pytest.fail(f"the mark chaos stands {len(armed)} times, and a start is one case: {_listed(armed)}; one id, with a + "
                     "between its faults, would be right", pytrace=False)
@@ -187,6 +187,12 @@ def _target(target: str, args: Sequence[str] = (), *, ready: Sequence[str] = (),
 def _case_id(case_id: str) -> str:
     """The signature of the mark ``chaos``."""
     return case_id
+
+
+def _armed(item: pytest.Item) -> list[pytest.Mark]:
+    """The marks ``chaos`` that count: those nearest to the test, which stand for what its class or module says."""
+    marks = list(item.iter_markers_with_node("chaos"))
+    return [mark for node, mark in marks if node is marks[0][0]]
 
 
 def _listed(armed: Sequence[pytest.Mark]) -> str:

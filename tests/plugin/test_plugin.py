@@ -155,6 +155,18 @@ def test_a_mistyped_mark_is_an_error_that_points_at_it(pytester: pytest.Pytester
     result.stdout.fnmatch_lines([told])
 
 
+def test_the_mark_of_a_test_stands_for_its_modules(pytester: pytest.Pytester) -> None:
+    text = '''
+import pytest
+pytestmark = pytest.mark.chaos("scheduler/threading/w1/service.create=stall")
+
+@pytest.mark.chaos("scheduler/eventlet/w1/service.create=raise:RuntimeError")
+def test_its_own(launcher):
+    assert launcher.start().case_id == "scheduler/eventlet/w1/service.create=raise:RuntimeError"
+'''
+    run_tests(pytester, text).assert_outcomes(passed=1)
+
+
 def test_a_mistyped_target_is_an_error_that_suggests_the_nearest(pytester: pytest.Pytester) -> None:
     text = '''
 import pytest
