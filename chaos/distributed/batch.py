@@ -24,7 +24,7 @@ ENDED = "ended"
 REFUSED = "refused"
 """Dask gave the batch out again: the worker that had it first is gone."""
 MISSING = "missing"
-"""The worker lacks a part; the text says which."""
+"""The worker lacks a part, or cannot open what cases run in; the text says what."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Cluster:
         self._given: dict[int, _Given] = {}
         self._names: dict[str, str] = {}
         self._workers: dict[str, int] = {}
+        self._failed: set[str] = set()
         self._counted_s = 0.0
         self._count = 0
         self._stack = contextlib.ExitStack()
@@ -166,11 +167,12 @@ class Cluster:
             return
         if word == TAKEN:
             given.begun.add(place)
+            self._failed.discard(given.worker)
             yield given.open[place], None
         elif word == SEEN:
             yield given.open.pop(place), heard(text)
         elif word == MISSING:
-            raise MissingPart(f"worker {self._named(given.worker)}: lacks {text}")
+            raise MissingPart(f"worker {self._named(given.worker)}: {text}")
         elif word == REFUSED:
             yield from self._settle(number, "was lost", pile)
         else:
@@ -185,7 +187,18 @@ class Cluster:
             for other, word, place, text in self._said():
                 yield from self._heard(other, word, place, text, pile)
             if number in self._given:
+                if not gone:
+                    self._note_failure(given)
                 yield from self._settle(number, "was lost" if gone else _failure(given.future), pile)
+
+    def _note_failure(self, given: _Given) -> None:
+        """Of a task that failed before it began a case, the worker gets the same cases again; not a third time."""
+        if given.future.status != "error" or given.begun:
+            return
+        if given.worker in self._failed:
+            raise MissingPart(f"worker {self._named(given.worker)}: two tasks in a row {_failure(given.future)} before a "
+                              "case was begun; its log says more")
+        self._failed.add(given.worker)
 
     def _said(self) -> list[Said]:
         """All that is there by now."""

@@ -18,6 +18,7 @@ from distributed import Queue, WorkerPlugin, get_worker
 from chaos import __version__
 from chaos.distributed.batch import ENDED, MISSING, REFUSED, SEEN, TAKEN, Batch, told, unpacked, with_ahead
 from chaos.errors import MissingPart
+from chaos.network.companion import CompanionBroke
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 from chaos.transport import attached
@@ -86,9 +87,12 @@ class Hosting(WorkerPlugin):  # type: ignore[misc]
                 tell(SEEN, places[request.case_id].pop(0), told(seen))
 
     def _opened(self) -> Pool:
+        """What fails to open leaves nothing behind: the next batch would start a second broker beside the first."""
         if self.pool is None:
-            network = self.stack.enter_context(attached(self.transport))
-            self.pool = self.stack.enter_context(Pool(self.jobs, network))
+            with contextlib.ExitStack() as opening:
+                network = opening.enter_context(attached(self.transport))
+                self.pool = opening.enter_context(Pool(self.jobs, network))
+                self.stack = opening.pop_all()
         return self.pool
 
     def _end(self) -> None:
@@ -115,12 +119,16 @@ class Hosting(WorkerPlugin):  # type: ignore[misc]
 
 
 def run_batch(batch: Batch, run: str) -> None:
-    """The task. Results go into a queue as they come; a part that is missing is news too, not the failure of a task."""
+    """The task. Results go into a queue as they come; what hinders it from beginning is news too, not the failure of a task:
+    the caller would give the same cases to the same worker again, without end."""
     worker: Any = get_worker()
     key = worker.get_current_task()
     news, ticket = Queue(batch.news), Queue(batch.ticket)
+    begun = False
 
     def tell(word: str, place: int = 0, text: str = "") -> None:
+        nonlocal begun
+        begun = begun or word == TAKEN
         news.put((batch.number, word, place, text))
 
     def is_wanted() -> bool:
@@ -133,12 +141,17 @@ def run_batch(batch: Batch, run: str) -> None:
             tell(REFUSED)
             return
         if batch.version != __version__:
-            tell(MISSING, 0, f"chaos {batch.version} (it has {__version__})")
+            tell(MISSING, 0, f"lacks chaos {batch.version} (it has {__version__})")
             return
         try:
             worker.plugins[run].run(batch, tell, is_wanted)
         except MissingPart as missing:
-            tell(MISSING, 0, str(missing))
+            tell(MISSING, 0, f"lacks {missing}")
+            return
+        except (CompanionBroke, OSError) as error:      # no broker boots there, or the disk is full
+            if begun:
+                raise
+            tell(MISSING, 0, f"cannot begin a case ({type(error).__name__}: {error})")
             return
         tell(ENDED)
     finally:

@@ -36,10 +36,16 @@ class Dask:
     address: str
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start_worker(self, name: str) -> None:
+    def start_worker(self, name: str, preload: str = "") -> None:
+        """``preload``: what the worker runs before it serves."""
+        words: tuple[str, ...] = ()
+        if preload:
+            path = self.folder / f"{name}_preload.py"
+            path.write_text(preload)
+            words = ("--preload", str(path))
         self.workers[name] = _started(self.folder, name, "worker", self.address, "--host", "127.0.0.1", "--name", name,
                                       "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory",
-                                      str(self.folder))
+                                      str(self.folder), *words)
 
     def below(self, name: str) -> list[psutil.Process]:
         """Every process that the worker started, and theirs."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import subprocess
 import sys
@@ -14,12 +16,14 @@ import pytest
 from distributed import Client, Queue
 
 from chaos.caseid import format_case, parse_case
+from chaos.distributed import hosting
 from chaos.distributed.batch import ENDED, REFUSED, SEEN, TAKEN, packed, unpacked
 from chaos.distributed.cluster import Cluster
 from chaos.distributed.hosting import IDLE_S, Hosting, run_batch
 from chaos.events import CaseFinished, CaseRejudged, Event
 from chaos.model import Grade, Outcome, Verdict
 from chaos.prepare import Timing, request_for
+from chaos.runner.pool import Pool
 from chaos.sweep import Options, sweep
 from chaos.target import resolve
 from conftest import WITHIN_S, Dask, all_gone, until
@@ -163,6 +167,53 @@ def test_a_missing_extra_is_told_with_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", without, "sweep", "--scheduler", "tcp://127.0.0.1:9"],
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 69 and "pip install 'startup-chaos[distributed]'" in done.stderr
+
+
+@pytest.mark.parametrize("broken, told", [
+    ("Pool.__enter__", "cannot begin a case (OSError: [Errno 28] No space left on device)"),
+    ("Pool.remember", "cannot begin a case (OSError: [Errno 28] No space left on device)"),
+    ("run_batch", "two tasks in a row failed (OSError) before a case was begun; its log says more"),
+])
+def test_a_worker_that_can_begin_no_case_ends_the_sweep_with_its_name(bare_dask: Dask, tmp_path: Path, broken: str,
+                                                                      told: str) -> None:
+    """It would get the same cases again and again."""
+    bare_dask.start_worker("left", preload=f"""
+from chaos.distributed import hosting
+def breaks(*args):
+    raise OSError(28, "No space left on device")
+breaks.__module__, breaks.__name__, breaks.__qualname__ = hosting.__name__, "run_batch", "run_batch"
+hosting.{broken} = breaks
+""")
+    done = chaos("sweep", NAIVE, *VARIANT, "--scheduler", bare_dask.address, "--out", str(tmp_path / "out"), within_s=60)
+    assert done.returncode == 69, done.stdout + done.stderr
+    assert "worker left (tcp://127.0.0.1:" in done.stderr and told in done.stderr
+
+
+def test_what_a_pool_had_opened_when_it_failed_is_closed_before_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker stands beside the pool, and takes seconds and memory."""
+    steps = []
+
+    @contextlib.contextmanager
+    def attached(transport: str | None) -> Iterator[None]:
+        steps.append("opened")
+        try:
+            yield
+        finally:
+            steps.append("closed")
+
+    class Full(Pool):
+        def __enter__(self) -> Full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(hosting, "attached", attached)
+    monkeypatch.setattr(hosting, "Pool", Full)
+    one = Hosting("chaos-full", 1, None)
+    one.setup(None)
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            one.run(packed(1, (), {}, "chaos-full"), lambda word, place, text: None, lambda: True)
+    one.teardown(None)
+    assert steps == ["opened", "closed"] * 2
 
 
 def test_a_request_comes_out_of_a_batch_as_it_went_in_and_its_secrets_are_not_shown() -> None:
