@@ -118,7 +118,9 @@ class Cluster:
             self._look_for_workers()
             self._give(more, pile)
             if not self._given and not pile:
-                return
+                pile.extend(islice(more, MOST))     # while there is no worker, nothing is given, and there may be more
+                if not pile:
+                    return
             alone_since = None if self._workers else alone_since or time.monotonic()
             if alone_since and time.monotonic() - alone_since > NONE_LEFT_S:
                 yield from self._nobody_left(pile)

@@ -47,6 +47,11 @@ class Dask:
                                       "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory",
                                       str(self.folder), *words)
 
+    def with_worker(self, name: str, preload: str = "") -> None:
+        """The same, and wait until the scheduler has it: a busy machine takes long."""
+        self.start_worker(name, preload)
+        until(f"the worker {name}", lambda: "Registered to:" in (self.folder / f"{name}.log").read_text(errors="replace"))
+
     def below(self, name: str) -> list[psutil.Process]:
         """Every process that the worker started, and theirs."""
         try:

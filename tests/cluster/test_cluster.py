@@ -18,12 +18,13 @@ from distributed import Client, Queue
 from chaos.caseid import format_case, parse_case
 from chaos.distributed import hosting
 from chaos.distributed.batch import ENDED, REFUSED, SEEN, TAKEN, packed, unpacked
-from chaos.distributed.cluster import Cluster
+from chaos.distributed.cluster import MOST, Cluster
 from chaos.distributed.hosting import IDLE_S, Hosting, run_batch
 from chaos.events import CaseFinished, CaseRejudged, Event
 from chaos.model import Grade, Outcome, Verdict
 from chaos.prepare import Timing, request_for
 from chaos.runner.pool import Pool
+from chaos.runner.request import Request
 from chaos.sweep import Options, sweep
 from chaos.target import resolve
 from conftest import WITHIN_S, Dask, all_gone, until
@@ -106,9 +107,40 @@ def command_of(process: psutil.Process) -> list[str]:
         return []
 
 
+def test_what_is_not_yet_given_waits_for_a_worker(bare_dask: Dask) -> None:
+    """Also where there is none at the moment in which cases come."""
+    bare_dask.with_worker("left")
+    with Cluster(bare_dask.address) as cluster:
+        bare_dask.kill("left")
+        until("no worker", lambda: cluster.places == 0)
+        bare_dask.start_worker("right")
+        assert cluster.run_one(a_request()).harness == ""
+
+
+def test_where_no_worker_is_left_every_case_is_told_as_unknown(bare_dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than are kept ready for workers."""
+    monkeypatch.setattr("chaos.distributed.cluster.NONE_LEFT_S", 1.0)
+    bare_dask.with_worker("left")
+    begun, seen = 0, []
+    with Cluster(bare_dask.address) as cluster:
+        for _, one in cluster.run([a_request()] * 5 * MOST):
+            if one is not None:
+                seen.append(one)
+                continue
+            if not begun:
+                bare_dask.kill("left")
+            begun += 1
+    assert begun == len(seen) == 5 * MOST
+    assert [one.harness for one in seen[1:]] == [f"--scheduler {bare_dask.address}: no worker is left"] * (5 * MOST - 1)
+
+
+def a_request() -> Request:
+    return request_for(resolve(NAIVE, ()), parse_case("naive/threading/w1/service.create@parent=exit:0"), Timing(), None)
+
+
 def test_a_batch_that_dask_gives_out_again_is_not_run_again(dask: Dask) -> None:
     """Which it does for a lost worker, by rules of the scheduler's own, that a caller cannot set."""
-    request = request_for(resolve(NAIVE, ()), parse_case("naive/threading/w1/service.create@parent=exit:0"), Timing(), None)
+    request = a_request()
     batch = packed(1, (request,), {}, "chaos-again")
     with Client(dask.address, set_as_default=False) as client:
         client.register_plugin(Hosting("chaos-again", 1, None), name="chaos-again")
@@ -177,7 +209,7 @@ def test_a_missing_extra_is_told_with_what_to_install() -> None:
 def test_a_worker_that_can_begin_no_case_ends_the_sweep_with_its_name(bare_dask: Dask, tmp_path: Path, broken: str,
                                                                       told: str) -> None:
     """It would get the same cases again and again."""
-    bare_dask.start_worker("left", preload=f"""
+    bare_dask.with_worker("left", preload=f"""
 from chaos.distributed import hosting
 def breaks(*args):
     raise OSError(28, "No space left on device")
