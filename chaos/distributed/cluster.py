@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from distributed import Client, Future, Queue
+from distributed.client import ClosedClientError
 
 from chaos.distributed.batch import MISSING, REFUSED, SEEN, TAKEN, Said, heard, packed
 from chaos.distributed.hosting import Hosting, run_batch
@@ -77,10 +78,13 @@ class Cluster:
             self._client.register_plugin(Hosting(self.run_name, self.jobs, self.transport), name=self.run_name)
             self._stack.callback(self._leave)
             self._news = Queue(f"{self.run_name}-news", client=self._client)
-        except TimeoutError:
+        except TimeoutError:        # an OSError too, so it comes first
             self._stack.close()
             raise MissingPart(f"--scheduler {self.address}: it has no worker after {WORKERS_S:.0f} s; "
                               f"`dask worker {self.address}` starts one") from None
+        except OSError as error:
+            self._stack.close()
+            raise self._gone() from error
         except BaseException:
             self._stack.close()
             raise
@@ -91,11 +95,29 @@ class Cluster:
         self._stack.close()
 
     def _leave(self) -> None:
-        """Every worker ends the pool that it has for this sweep; one that does not answer does so when it is idle."""
-        self._client.cancel([given.future for given in self._given.values()], force=True)
-        with contextlib.suppress(TimeoutError, OSError):
+        """Every worker ends the pool that it has for this sweep; one that does not answer does so when it is idle.
+
+        A scheduler that is gone cannot be told, and one that was started anew knows of no plugin (ValueError).
+        """
+        with contextlib.suppress(OSError, ValueError, RuntimeError, ClosedClientError):
+            self._client.cancel([given.future for given in self._given.values()], force=True)
             self._client.unregister_worker_plugin(self.run_name)
-        self._news.close()
+            self._news.close()
+
+    def _gone(self) -> MissingPart:
+        return MissingPart(f"--scheduler {self.address}: the scheduler is gone")
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Around whatever asks the scheduler. Raises MissingPart when that is gone: dask connects anew for some seconds, then
+        raises OSError, or whatever a client that has closed itself meanwhile does. One that was started anew has no queue
+        of this sweep (KeyError)."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, (OSError, KeyError)) or self._client.status != "running":
+                raise self._gone() from error
+            raise
 
     @property
     def places(self) -> int:
@@ -137,10 +159,11 @@ class Cluster:
 
     def _look_for_workers(self) -> None:
         if time.monotonic() - self._counted_s >= COUNT_S:
-            self._workers = dict(self._client.nthreads())
+            with self._asking():
+                self._workers = dict(self._client.nthreads())
+                if not self._workers.keys() <= self._names.keys():
+                    self._names.update(_names(self._client))
             self._counted_s = time.monotonic()
-            if not self._workers.keys() <= self._names.keys():
-                self._names.update(_names(self._client))
 
     def _give(self, more: Iterator[Request], pile: deque[Request]) -> None:
         """A batch to each worker that has none."""
@@ -157,10 +180,11 @@ class Cluster:
     def _submit(self, worker: str, requests: tuple[Request, ...]) -> None:
         self._count += 1
         batch = packed(self._count, requests, self._remembered, self.run_name)
-        ticket = Queue(batch.ticket, client=self._client)
-        ticket.put(self._count)
-        future = self._client.submit(run_batch, batch, self.run_name, key=f"{self.run_name}-{self._count}", retries=0,
-                                     workers=[worker], allow_other_workers=False, pure=False)
+        with self._asking():
+            ticket = Queue(batch.ticket, client=self._client)
+            ticket.put(self._count)
+            future = self._client.submit(run_batch, batch, self.run_name, key=f"{self.run_name}-{self._count}", retries=0,
+                                         workers=[worker], allow_other_workers=False, pure=False)
         self._given[self._count] = _Given(worker, dict(enumerate(requests)), future, ticket)
 
     def _heard(self, number: int, word: str, place: int, text: str, pile: deque[Request]) -> Iterator[Answer]:
@@ -204,13 +228,15 @@ class Cluster:
 
     def _said(self) -> list[Said]:
         """All that is there by now."""
-        return [(number, word, place, text) for number, word, place, text in self._news.get(batch=True)]
+        with self._asking():
+            return [(number, word, place, text) for number, word, place, text in self._news.get(batch=True)]
 
     def _settle(self, number: int, what: str, pile: deque[Request]) -> Iterator[Answer]:
         """What was not begun goes back in front of the others; what was is told, and not run again."""
         given = self._given.pop(number)
-        self._client.cancel([given.future], force=True)
-        given.ticket.close()
+        with self._asking():
+            self._client.cancel([given.future], force=True)
+            given.ticket.close()
         pile.extendleft(reversed([one for place, one in given.open.items() if place not in given.begun]))
         for place in sorted(given.begun & given.open.keys()):
             yield given.open[place], broken(given.open[place], f"worker {self._named(given.worker)} {what} while this case "

@@ -66,6 +66,14 @@ class Dask:
         self.workers[name].wait()
         return below
 
+    def kill_scheduler(self) -> None:
+        self.scheduler.kill()
+        self.scheduler.wait()
+
+    def start_scheduler_anew(self) -> None:
+        """Another at the same address, that knows nothing of what the first did."""
+        self.scheduler = _scheduler(self.folder, self.address.rpartition(":")[2])
+
     def logs(self) -> str:
         return "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
 
@@ -81,14 +89,17 @@ def bare_dask(tmp_path: Path) -> Iterator[Dask]:
     """A scheduler without workers; whatever was started below it is gone at the end."""
     folder = tmp_path / "dask"
     folder.mkdir()
-    scheduler = _started(folder, "scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    dask = Dask(folder, scheduler, "")
+    dask = Dask(folder, _scheduler(folder, "0"), "")
     try:
         until("the scheduler's address", lambda: _address(folder) != "")
         dask.address = _address(folder)
         yield dask
     finally:
         _end(dask)
+
+
+def _scheduler(folder: Path, port: str) -> subprocess.Popen[bytes]:
+    return _started(folder, "scheduler", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
 
 
 def _address(folder: Path) -> str:

@@ -23,6 +23,7 @@ from chaos.distributed.hosting import IDLE_S, Hosting, run_batch
 from chaos.events import CaseFinished, CaseRejudged, Event
 from chaos.model import Grade, Outcome, Verdict
 from chaos.prepare import Timing, request_for
+from chaos.report.files import JOURNAL
 from chaos.runner.pool import Pool
 from chaos.runner.request import Request
 from chaos.sweep import Options, sweep
@@ -132,6 +133,31 @@ def test_where_no_worker_is_left_every_case_is_told_as_unknown(bare_dask: Dask, 
             begun += 1
     assert begun == len(seen) == 5 * MOST
     assert [one.harness for one in seen[1:]] == [f"--scheduler {bare_dask.address}: no worker is left"] * (5 * MOST - 1)
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_scheduler_that_is_lost_is_told_and_what_was_finished_is_written(bare_dask: Dask, tmp_path: Path,
+                                                                            comes_back: bool) -> None:
+    bare_dask.with_worker("left")
+    out = tmp_path / "out"
+    with subprocess.Popen([sys.executable, "-m", "chaos", "sweep", NAIVE, "--scheduler", bare_dask.address, *VARIANT,
+                           "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as caller:
+        try:
+            until("a finished case", lambda: (out / JOURNAL).exists() and finished_in(out / JOURNAL) > 0)
+            bare_dask.kill_scheduler()
+            if comes_back:
+                bare_dask.start_scheduler_anew()
+            said = caller.communicate(timeout=WITHIN_S)[1]
+        finally:
+            caller.kill()
+    assert caller.returncode == 69, said
+    assert f"chaos: --scheduler {bare_dask.address}: the scheduler is gone\n" in said
+    assert verdicts_in(out)
+    assert json.loads((out / "report.json").read_text())["summary"]["interrupted"]
+
+
+def finished_in(journal: Path) -> int:
+    return journal.read_text().count('"case-finished"')
 
 
 def a_request() -> Request:
