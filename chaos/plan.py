@@ -136,7 +136,7 @@ ON_THE_WIRE: tuple[tuple[str, str, tuple[str, ...], Hits], ...] = (
         ("half_open", (), PERSISTENT), ("reset_peer", (), PERSISTENT), ("reset_peer", (), ONCE), ("timeout", ("1",), ONCE),
         ("latency", ("0.03",), PERSISTENT), ("latency", ("0.06", "0.05", "1"), PERSISTENT),
         ("slow_close", ("0.5",), PERSISTENT), ("bandwidth", ("20",), PERSISTENT), ("slicer", ("50",), PERSISTENT),
-        ("limit_data", ("700",), PERSISTENT), ("limit_data", ("700",), ONCE),
+        ("limit_data", ("700",), PERSISTENT), ("limit_data", ("300",), ONCE),
         ("limit_data", ("700", "upstream"), PERSISTENT))),
     ("amqp.start", "reset_peer", (), PERSISTENT), ("amqp.start", "blackhole", (), PERSISTENT),
     ("amqp.start", "down", (), ONCE),

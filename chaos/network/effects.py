@@ -115,6 +115,8 @@ async def slicer(live: Live, stream: Stream, data: bytes, arrived_s: float) -> A
     while at < len(data):
         spread = live.arg("variation_bytes")
         size = max(1, int(live.arg("average_bytes") + (live.random.uniform(-spread, spread) if spread else 0.0)))
+        if at + size < len(data):
+            live.fire()
         yield data[at:at + size]
         at += size
         if at < len(data) and await live.wait(live.arg("delay_s")):
@@ -130,6 +132,8 @@ async def limit_data(live: Live, stream: Stream, data: bytes, arrived_s: float) 
         return
     if left:
         yield data[:left]
+    if not live.wire.over.is_set():
+        live.fire()
     live.wire.end("limit_data")     # lifted meanwhile or not: what was cut off is missing
 
 
@@ -156,6 +160,8 @@ DATA: dict[str, Data] = {
     "latency": latency, "bandwidth": bandwidth, "slicer": slicer, "limit_data": limit_data, "timeout": timeout,
     "blackhole": blackhole, "half_open": half_open, "slow_close": slow_close,
 }
+FIRES_LATER = ("slow_close", "limit_data", "slicer")
+"""Words that may let data pass as if they were not there: they say themselves when they do something to it."""
 HOLDING = ("blackhole", "half_open", "timeout")
 """Words under which a target that closes its side has nothing to wait for any more."""
 

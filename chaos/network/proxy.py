@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from chaos.errors import UsageError
 from chaos.network.amqp import Mark, Scanner
-from chaos.network.effects import BEGIN, DATA, HOLDING, Armed, Live, closing
+from chaos.network.effects import BEGIN, DATA, FIRES_LATER, HOLDING, Armed, Live, closing
 from chaos.network.words import Acts, Kind, Stream, Toxic
 
 PIECE_BYTES = 1 << 16
@@ -132,7 +132,7 @@ class Link:
             await sink.drain()
             return
         live = lives[0]
-        if live.armed.toxic.word.name != "slow_close":
+        if live.armed.toxic.word.name not in FIRES_LATER:
             live.fire()
         async for piece in DATA[live.armed.toxic.word.name](live, self.stream, data, arrived_s):
             await self._through(piece, arrived_s, lives[1:], sink)

@@ -72,6 +72,20 @@ def test_limit_data_closes_after_so_many_bytes(wire: Wire, echo: Echo) -> None:
         assert client.receive(100) == b"0123456789"
 
 
+@pytest.mark.parametrize(("word", "words"), [("limit_data", {"bytes": 10}), ("slicer", {"average_bytes": 10})])
+def test_what_cuts_fires_where_it_cuts_and_not_on_a_connection_that_carries_less(
+        wire: Wire, echo: Echo, word: str, words: dict[str, float]) -> None:
+    with wire.proxy("plain", to=echo.address) as port:
+        after = len(wire.line.events)
+        port.arm("cut", word, **words)
+        for sent in (b"012345678", b"0123456789a"):
+            with Client(port.number) as client:
+                client.send(sent)
+                assert client.receive(min(len(sent), 10)) == sent[:10]
+        assert wire.line.event("fired", after=after, toxic="cut", within_s=WITHIN_S)["connection"] == 2
+        assert port.lift("cut") == 1
+
+
 def test_timeout_drops_data_and_closes(wire: Wire, echo: Echo) -> None:
     with wire.proxy("plain", to=echo.address) as port, Client(port.number) as client:
         began = time.monotonic()
