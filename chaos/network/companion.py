@@ -179,12 +179,11 @@ class Companion:
         """Raises CompanionBroke when it does not start, with what it wrote."""
         self.folder = tempfile.mkdtemp(prefix="chaos-net-")
         said = os.path.join(self.folder, "said")
-        Path(said).touch(0o600)
-        with open(said, "wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", START.format(module=self.module), PACKAGE_ROOT, self.folder, str(os.getpid())],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, start_new_session=True,
-                env=None if self.environment is None else {**os.environ, **self.environment})
+        try:
+            self.process = self._started(said)
+        except BaseException:       # there is no process that would remove it
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         try:
             self._wait_until_ready()
             self.line = Line(self.folder)
@@ -199,6 +198,14 @@ class Companion:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.line.close()
         self.close()
+
+    def _started(self, said: str) -> subprocess.Popen[bytes]:
+        Path(said).touch(0o600)
+        with open(said, "wb") as output:
+            return subprocess.Popen(
+                [sys.executable, "-c", START.format(module=self.module), PACKAGE_ROOT, self.folder, str(os.getpid())],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, start_new_session=True,
+                env=None if self.environment is None else {**os.environ, **self.environment})
 
     @property
     def pid(self) -> int:

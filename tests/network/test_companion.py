@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -77,6 +78,19 @@ def test_a_companion_that_cannot_start_says_why() -> None:
     with pytest.raises(CompanionBroke, match=r"No module named 'chaos.network.nothing'"), \
             Companion("chaos.network.nothing"):
         pass
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EAGAIN, "no more processes"), KeyboardInterrupt()])
+def test_a_companion_without_a_process_leaves_no_folder(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fails(*args: object, **words: object) -> None:
+        raise error
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("subprocess.Popen", fails)
+    with pytest.raises(type(error)), Companion("chaos.network.wirehost"):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_makes_no_sense_is_the_askers_error_and_the_line_lives_on() -> None:
