@@ -121,12 +121,21 @@ class Run:
     # -- life ----------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Run:
+        with contextlib.ExitStack() as failed:      # an error on the way gives back what is there already
+            failed.callback(self.exits.close)
+            self._prepare()
+            failed.pop_all()
+        return self
+
+    def _prepare(self) -> None:
+        """All that there has to be before the start."""
         self.exits.enter_context(self.selector)
         if self.network:
             self.exits.enter_context(self.network)
             self.network.watch(self.selector, self.facts)
             self.folder.transport_url = self.network.url
-        self.exits.enter_context(self.folder)
+        self.exits.push(self.folder)        # first: what it has made when it fails half-way is removed too
+        self.folder.__enter__()
         self.exits.callback(self.end_everything)
         self.folder.write_plan(self.request.plan)
         self.events = self.folder.open_fifo("events", os.O_RDWR | os.O_NONBLOCK, 0o622)
@@ -136,7 +145,6 @@ class Run:
         self._look_for_signs()
         if self.request.log_file:
             self.log_file = LogFile(self.folder.filled(self.request.log_file))
-        return self
 
     def _look_for_signs(self) -> None:
         """Before the start: what is there already is another's."""

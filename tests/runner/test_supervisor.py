@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from pathlib import Path
 
 import pytest
 
 from chaos.model import Exited, Expectation, Fault, Hits, Killed, Limits, StillRunning
 from chaos.runner.output import HEAD_BYTES, TAIL_BYTES, Output
 from chaos.runner.pool import Pool
+from chaos.runner.supervise import Run
 from processes import Deadline, watched
 from runner.starting import LONG, SHORT, Stage
 
@@ -63,6 +65,41 @@ def test_the_kill_of_a_case_is_said_to_be_chaoss(stage: Stage) -> None:
     seen = stage.run("os.fork()", fault, limits=LONG)
     assert seen.ending == Killed("SIGKILL", by_chaos=True)
     assert [(firing.site, firing.role, firing.number) for firing in seen.fired] == [("process.fork", "parent", 1)]
+
+
+class Borrowed:
+    """In the place of what a run has of the companions."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        self.is_here = False
+
+    def __enter__(self) -> Borrowed:
+        self.is_here = True
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.is_here = False
+
+    def watch(self, selector: object, facts: object) -> None:
+        assert self.is_here
+
+
+@pytest.mark.parametrize("makes_config", [False, True])
+def test_a_run_that_cannot_be_prepared_gives_back_what_it_had_by_then(
+        stage: Stage, tmp_path: Path, makes_config: bool) -> None:
+    """A full disk, say: here there is no folder that the run's own could be in, or its configuration finds no place."""
+    folder = tmp_path / ("" if makes_config else "gone") / "0000001"
+    if makes_config:
+        (folder / "target.conf").mkdir(parents=True)
+    request = dataclasses.replace(stage.request("pass"), folder=str(folder), config="[DEFAULT]")
+    run = Run(request, lambda idle: None)
+    run.network = borrowed = Borrowed()     # type: ignore[assignment]
+    with pytest.raises(OSError), run:
+        pass
+    assert not borrowed.is_here
+    assert not folder.exists()
 
 
 # --- ready, stop, grace ----------------------------------------------------------------------------------------------
