@@ -172,21 +172,21 @@ class Attached:
         """The node as it was, without our virtual host. An answer that is under way comes first: the node does one thing
         after the other, and what it was asked to do would undo the healing. Nobody waits for the virtual host to go."""
         assert self.broker is not None
-        if self.touches_node:
-            self._heal(self.broker)
-        if self.vhost:
-            self.broker.begin("drop", name=self.vhost)
+        try:
+            if self.touches_node:
+                self._heal(self.broker)
+        finally:
+            if self.vhost:
+                self.broker.begin("drop", name=self.vhost)
 
     def _heal(self, broker: Line) -> None:
-        while self.asked is not None and broker.answer(self.asked) is None:
-            if not broker.hear(within_s=HEALS_WITHIN_S):
-                break
-        state = broker.ask("state")["state"]
-        if state == "paused":
-            broker.ask("resume")
-        elif state != "running":
-            broker.ask("start", within_s=HEALS_WITHIN_S)
-        broker.ask("calm")
+        """Whatever comes of the answer that is under way; an error is told once the node is healed."""
+        asked, self.asked = self.asked, None
+        try:
+            if asked is not None:
+                broker.wait_for(asked, what="what the case wanted of the node", within_s=HEALS_WITHIN_S)
+        finally:
+            _make_run(broker)
 
     @property
     def touches_node(self) -> bool:
@@ -374,10 +374,11 @@ class Attached:
             words |= _words_of(self.faults[step.index]) if step.index >= 0 else {}
             self.asked = self.broker.begin(step.what, **words)
             return False
-        answer = self.broker.answer(self.asked)
+        asked, self.asked = self.asked, None       # an error is an answer too, and there comes no other
+        answer = self.broker.answer(asked)
         if answer is None:
+            self.asked = asked
             return False
-        self.asked = None
         if step.what in ("restart", *LIFTED.values()):
             self.facts.pass_milestone(BACK, 0, answer["began_s"] + answer["took_s"] - self.facts.began)
         if step.index >= 0:
@@ -444,6 +445,16 @@ def answering(facts: Facts, called_s: float) -> set[int]:
     takers = facts.takers(METHOD, called_s)
     told = takers if len(takers) == 1 else set()
     return {pid for pid in facts.unanswered() if pid in told or pid not in facts.addresses}
+
+
+def _make_run(broker: Line) -> None:
+    """Heal the node."""
+    state = broker.ask("state")["state"]
+    if state == "paused":
+        broker.ask("resume")
+    elif state != "running":
+        broker.ask("start", within_s=HEALS_WITHIN_S)
+    broker.ask("calm")
 
 
 def _hear(line: Line) -> None:
