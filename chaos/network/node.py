@@ -103,7 +103,11 @@ class Node:
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)
         loop.add_reader(self.process.stdout.fileno(), self._hear, self.process)
-        await self._answer(0, ready, BOOTS_WITHIN_S, "the node's boot")
+        try:
+            await self._answer(0, ready, BOOTS_WITHIN_S, "the node's boot")
+        except NodeBroke:
+            self.kill()     # or the next would run beside it
+            raise
         return time.monotonic() - began
 
     async def ask(self, expression: str, *, within_s: float = ANSWERS_WITHIN_S) -> str:

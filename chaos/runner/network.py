@@ -16,9 +16,10 @@ from typing import Any
 
 from chaos.actions import UPSTREAM
 from chaos.catalog import BY_NAME, By
+from chaos.errors import UsageError
 from chaos.model import BACK, Fault
 from chaos.network.client import ARGS, METHOD, TOPIC
-from chaos.network.companion import Line, Message
+from chaos.network.companion import CompanionBroke, Line, Message
 from chaos.network.wire import Wire
 from chaos.network.words import Stream
 from chaos.runner.facts import Facts
@@ -30,6 +31,8 @@ MOMENTS = {"amqp.connect": "now", "amqp.start": "before:Connection.Start", "amqp
            "amqp.declare": "at:Queue.Declare", "amqp.consume": "at:Basic.Consume"}
 COUNTED = {"amqp.frames": "frames", "amqp.bytes": "bytes", "amqp.seconds": "seconds"}
 """The moment is the fault's first argument."""
+OF_NODE = "broker"
+"""As ``broker.EVENTS``."""
 REACHED = {"broker.declare": "Queue.Declare", "broker.consume": "Basic.Consume"}
 PASSED = {"broker.configured": "configured", "broker.created": "service created", "broker.connected": "transport connected"}
 """The milestone at which the node breaks, in the first process that passes it."""
@@ -146,6 +149,9 @@ class Attached:
             if self.network.broker:
                 self.broker = self._line(self.network.broker)
                 self.exits.callback(self._give_back)
+                self.broker.hear_of(OF_NODE)
+                if self.broker.ask("state")["state"] != "running":
+                    _make_run(self.broker)      # nobody breaks it now: whoever does is alone
                 borrowed = self.broker.begin("borrow")
             self.wire = Wire(self._line(self.network.wire), self.network.wire)
             self.caller = self._line(self.network.caller)
@@ -163,7 +169,10 @@ class Attached:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self.exits.close()
+        """Raises CompanionBroke where the node ended under a case that has nothing to do with it."""
+        with self.exits:
+            if kind is None and self.broker and not self.touches_node:
+                _must_have_run(self.broker)
 
     def _line(self, folder: str) -> Line:
         return self.exits.enter_context(Line(folder))
@@ -448,13 +457,21 @@ def answering(facts: Facts, called_s: float) -> set[int]:
 
 
 def _make_run(broker: Line) -> None:
-    """Heal the node."""
+    """Heal the node. Whether it runs then, the last word shows: another may have healed it meanwhile."""
     state = broker.ask("state")["state"]
-    if state == "paused":
-        broker.ask("resume")
-    elif state != "running":
-        broker.ask("start", within_s=HEALS_WITHIN_S)
-    broker.ask("calm")
+    with contextlib.suppress(UsageError):
+        if state == "paused":
+            broker.ask("resume")
+        elif state != "running":
+            broker.ask("start", within_s=HEALS_WITHIN_S)
+    broker.ask("calm", within_s=HEALS_WITHIN_S)
+
+
+def _must_have_run(broker: Line) -> None:
+    """What was seen without it says nothing of the target, also where another case has had it started again since."""
+    state = broker.ask("state")["state"]
+    if state != "running" or any(event.get("did") == "died" for event in broker.events):
+        raise CompanionBroke(f"the broker ended by itself while the case ran; now it is {state}")
 
 
 def _hear(line: Line) -> None:

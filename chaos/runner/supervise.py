@@ -154,7 +154,7 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self.exits.close()
+        self.exits.__exit__(kind, error, trace)
 
     def start(self, warden: Warden | NotWarm) -> None:
         """Start the launcher as an operator's supervisor does: a session of its own, no terminal, one output stream."""

@@ -101,6 +101,26 @@ def test_the_late_end_of_a_killed_nodes_output_is_not_the_end_of_its_next_boot(t
     assert deaths == []
 
 
+def test_a_boot_that_takes_too_long_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next would run beside it, on the same ports."""
+    script = tmp_path / "rabbitmq-server"
+    script.write_text('#!/bin/sh\necho $$ > "$HOME/pid.new"\nmv "$HOME/pid.new" "$HOME/booting"\nexec sleep 60\n')
+    script.chmod(0o755)
+    monkeypatch.setattr("chaos.network.node.BOOTS_WITHIN_S", 2.0)
+
+    async def boot() -> None:
+        node = Node(str(script), find_parts().epmd, tmp_path, lambda status: None)
+        try:
+            with pytest.raises(NodeBroke, match="waited 2 s for the node's boot"):
+                await node.boot()
+            assert node.process is None
+            assert not is_alive(int((tmp_path / "booting").read_text()))
+        finally:
+            node.end()
+
+    asyncio.run(boot())
+
+
 def test_a_virtual_host_is_of_its_case_only(rabbit: Broker) -> None:
     with rabbit.vhost("one") as one, rabbit.vhost("two") as two:
         with connected(one) as connection:
