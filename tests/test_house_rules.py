@@ -72,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner.launch": {"actions", "catalog", "runner.ending", "runner.folder", "runner.tree", "runner.zygote"},
     "runner.facts": {"model", "runner.tree", "runner.wire"},
     "runner.serving": {"model", "runner.facts", "runner.request"},
-    "runner.network": {"actions", "catalog", "model", "network.client", "network.companion", "network.wire",
+    "runner.network": {"actions", "catalog", "errors", "model", "network.client", "network.companion", "network.wire",
                        "network.words", "runner.facts", "runner.request"},
     "runner.stacks": {"runner.output", "runner.tree"},
     "runner.proof": {"model", "runner.proof"} | {f"runner.proof.{name}" for name in PROOF},
@@ -113,7 +113,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the same over several machines
     "distributed": set(),
     "distributed.batch": {"", "codec", "model", "runner.request"},
-    "distributed.hosting": {"", "distributed.batch", "errors", "runner.pool", "runner.request", "transport"},
+    "distributed.hosting": {"", "distributed.batch", "errors", "network.companion", "runner.pool", "runner.request",
+                            "transport"},
     "distributed.cluster": {"distributed.batch", "distributed.hosting", "errors", "model", "runner.pool", "runner.request"},
     # consumers of events
     "report": {"", "calls", "caseid", "catalog", "codec", "events", "known", "model", "pairs",
