@@ -134,7 +134,7 @@ class Target:
     def must_be_told(self, backend: str | None = None, workers: int | None = None, dashes: str = "") -> None:
         """Raises UsageError for a backend or a number of workers of which nothing would tell it: the case would say one
         thing, and another would run. What its entry lists is taken for true. ``dashes``: of an option."""
-        if backend is not None and backend not in self.backends and backend == "-":
+        if backend == "-" and backend not in self.backends:
             raise UsageError(f"{dashes}backend -: {self.command} runs on {' or '.join(self.backends)}, one of which would be "
                              "right")
         asked = (("backend", "is", backend, self.backends), ("workers", "are", workers, self.workers))

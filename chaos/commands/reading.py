@@ -23,7 +23,7 @@ from chaos.errors import UsageError
 from chaos.judge import for_pair, judge_pairs
 from chaos.known import Known, settled
 from chaos.merge import merged, suffix_of
-from chaos.model import Grade, Judged, Verdict
+from chaos.model import Case, Grade, Judged, Verdict
 from chaos.report.backends import backends_against_each_other, halves_as_data, halves_as_markdown, halves_as_text
 from chaos.report.consumer import Consumer
 from chaos.report.document import finished_of, not_run_of, started_of, variants_of
@@ -82,7 +82,11 @@ def _cut_short(head: Mapping[str, Any]) -> tuple[Status, str]:
     bad = next((one.baseline.case for one in variants_of(head) if not healthy(one)), None)
     if bad is None:
         return Status.PASS, ""
-    return Status.UNAVAILABLE, f"{format_case(bad)} is not healthy, so nothing was injected"
+    return Status.UNAVAILABLE, _unhealthy(bad)
+
+
+def _unhealthy(base: Case) -> str:
+    return f"{format_case(base)} is not healthy, so nothing was injected"
 
 
 def _say_trend(night: Keeping, results: Results | None, stream: TextIO) -> None:
@@ -144,9 +148,9 @@ def do_judge(options: Namespace) -> Status:
     anew, judged = [judged_again(one) for one in baselines], judge_pairs(again())
     was = (*(one.verdict for one in baselines), *before)
     changed = sum(_says_otherwise(one, then) for one, then in zip((*anew, *judged), was, strict=True))
-    bad = [format_case(one.case) for one in anew if one.verdict.grade is not Grade.PASS]
+    bad = [one.case for one in anew if one.verdict.grade is not Grade.PASS]
     if bad:
-        print(f"{bad[0]} is not healthy, so nothing was injected")
+        print(_unhealthy(bad[0]))
     print(f"{len(judged)} cases judged again, {changed} verdicts changed")
     lines = excused(known, map(line_of, judged))
     return worst((status_with(lines, say_known(known, lines)), Status.UNAVAILABLE if bad else Status.PASS))

@@ -117,26 +117,24 @@ def _is_root():
 def _read_plan(places=True):
     global _effects, _learner
     del _own_packages[:]
-    with open(where + "/plan", encoding="utf-8", errors="surrogateescape") as plan:
-        for line in plan.read().split("\n"):
-            if not places and line.startswith("place\t"):
-                continue        # most of the plan, and what a warm case was forked with
-            words = [_unescaped(word) for word in line.split("\t")]
-            if words[0] == "place":
-                _places.setdefault(words[1], []).append(tuple(words[2:6]))
-            elif words[0] == "calls":
-                _own_packages.extend(words[1:])
-            elif words[0] == "fault":
-                _faults.append((words[1], words[2], words[3], int(words[4]), int(words[5]), words[6], words[7],
-                                words[8:]))
-            elif words[0] == "zygote":
-                _zygote[:] = words[1:]
-            elif words[0] == "debug":
-                _debugs.append(words[0])
-            elif words[0] == "learn":
-                import _chaos_ahead as _learner
-                for module, name in _learner.BETWEEN:
-                    _places.setdefault(module, []).append((name, "call", "", ""))
+    for line in text_of(where + "/plan").split("\n"):
+        if not places and line.startswith("place\t"):
+            continue            # most of the plan, and what a warm case was forked with
+        words = [_unescaped(word) for word in line.split("\t")]
+        if words[0] == "place":
+            _places.setdefault(words[1], []).append(tuple(words[2:6]))
+        elif words[0] == "calls":
+            _own_packages.extend(words[1:])
+        elif words[0] == "fault":
+            _faults.append((words[1], words[2], words[3], int(words[4]), int(words[5]), words[6], words[7], words[8:]))
+        elif words[0] == "zygote":
+            _zygote[:] = words[1:]
+        elif words[0] == "debug":
+            _debugs.append(words[0])
+        elif words[0] == "learn":
+            import _chaos_ahead as _learner
+            for module, name in _learner.BETWEEN:
+                _places.setdefault(module, []).append((name, "call", "", ""))
     if _faults:
         import _chaos_effects as _effects
 
@@ -193,16 +191,8 @@ def _write(events, line):
 
 
 def text_of(path):
-    """Not by ``open``, which is a site: what is read here would be counted as a hit of the target's."""
-    file, whole = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC), b""
-    try:
-        more = posix.read(file, 65536)
-        while more:
-            whole += more
-            more = posix.read(file, 65536)
-    finally:
-        posix.close(file)
-    return whole.decode("utf-8", "surrogateescape")
+    """What stands in a file, read as ``_tally.whole`` reads it. Raises OSError."""
+    return _tally.whole(path).decode("utf-8", "surrogateescape")
 
 
 def write_whole(path, data):

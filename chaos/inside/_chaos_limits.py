@@ -51,8 +51,7 @@ def _hard(resource, which):
 
 def _as(mib):
     import resource
-    with open("/proc/self/statm") as statm:
-        now = int(statm.read().split()[0]) * resource.getpagesize()
+    now = int(agent.text_of("/proc/self/statm").split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + mib * 1024 * 1024, _hard(resource, resource.RLIMIT_AS)))
     return "RLIMIT_AS %d MiB" % ((now >> 20) + mib)
 

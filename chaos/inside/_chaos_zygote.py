@@ -215,10 +215,7 @@ def _become_a_case(folder):
     posix.setsid()
     _move_to(folder)
     _renew_hub()
-    logging = sys.modules.get("logging")        # see RENEWED
-    if logging is not None:
-        import time
-        logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
+    _renew_times()
 
 
 def _move_to(folder):
@@ -247,6 +244,14 @@ def _move_to(folder):
 
 def _hub():
     return getattr(getattr(sys.modules.get("eventlet.hubs"), "_threadlocal", None), "hub", None)
+
+
+def _renew_times():
+    import time
+    for name, key in RENEWED:
+        module = sys.modules.get(name)
+        if module is not None:
+            setattr(module, key, time.time_ns() if isinstance(getattr(module, key), int) else time.time())
 
 
 def _renew_hub():

@@ -71,8 +71,6 @@ class Facts:
         self.notices: list[Notice] = []
         self.signals: list[SentSignal] = []
         self.processes: dict[int, Process] = {}
-        self.gone: list[int] = []
-        """Those of them that live no more, in that order."""
         self.roles: dict[int, str] = {}
         self.titles: dict[str, int] = {}
         """Command lines that were seen, where they are looked at for secrets: a process may change its own at any time."""
@@ -221,7 +219,6 @@ class Facts:
         for pid, process in self.processes.items():
             if process.gone_s is None and pid not in alive:
                 self.processes[pid] = replace(process, gone_s=at_s)
-                self.gone.append(pid)
         self.alive = tuple(seen)
         self._measure(at_s)
 
@@ -253,12 +250,11 @@ class Facts:
 
     def _forgets_one(self) -> bool:
         """One that is gone makes room for another: the last that is no worker, or else the last. Never the launcher."""
-        gone = [pid for pid in reversed(self.gone) if pid != self.root_pid]
-        pid = next((pid for pid in gone if not self.processes[pid].role.startswith("worker")), gone[0] if gone else None)
-        if pid is None:
+        gone = [one for one in self.processes.values() if one.gone_s is not None and one.pid != self.root_pid]
+        if not gone:
             return False
-        self.gone.remove(pid)
-        del self.processes[pid]
+        gone.sort(key=lambda one: (not one.role.startswith("worker"), one.gone_s))
+        del self.processes[gone[-1].pid]
         return True
 
     # -- readings ------------------------------------------------------------------------------------------------

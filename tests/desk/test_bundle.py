@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
@@ -297,7 +296,7 @@ print({printed})
 STAYS = """\
 import os, threading, time
 if os.fork():
-    print("below", os.getpid(), flush=True)
+    print("below", file=open(os.environ["GATE"], "w"))
 with __import__("contextlib").suppress(RuntimeError):
     threading.Thread(target=print).start()
 time.sleep(60)
@@ -314,13 +313,15 @@ def test_a_script_that_is_told_to_end_takes_its_launcher_and_its_folder_with_it(
     script, temporary = tmp_path / "shown.py", tmp_path / "tmp"
     script.write_text(script_of(request_for(target, judged.case, Timing(), None), target.command, judged, ()))
     temporary.mkdir()
+    os.mkfifo(tmp_path / "gate")
+    gate = os.open(tmp_path / "gate", os.O_RDWR)
     was = signal.signal(signal.SIGINT, signal.default_int_handler)     # what is ignored here would be ignored there
-    running = subprocess.Popen([sys.executable, script], cwd=tmp_path, env={**os.environ, "TMPDIR": str(temporary)},
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    env = {**os.environ, "TMPDIR": str(temporary), "GATE": str(tmp_path / "gate")}
+    running = subprocess.Popen([sys.executable, script], cwd=tmp_path, env=env, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)
     signal.signal(signal.SIGINT, was)
-    while not any("below" in path.read_text() for path in temporary.glob("*/output")):
-        deadline.left_s("the launcher's word")
-        time.sleep(0.02)
+    deadline.read_until(gate, lambda read: b"below" in read, "the launcher's word")
+    os.close(gate)
     with watched([running.pid, *below(running.pid)]) as pidfds:
         assert len(pidfds) == 3
         running.send_signal(number)

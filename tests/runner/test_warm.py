@@ -150,7 +150,7 @@ def test_imports_that_read_the_configuration_make_the_case_run_cold_where_each_r
         assert "its configuration" in pool.run_one(replace(request, config="[DEFAULT]\n")).started_as
 
 
-def test_what_the_warden_reads_is_no_hit_of_the_target(stage: Stage, pool: Pool) -> None:
+def test_what_chaos_reads_itself_is_no_hit_of_the_target(stage: Stage, pool: Pool) -> None:
     with pool:
         warming = Warming(stage, pool, "import builtins, _chaos_agent\nreal = builtins.open\n"
                           "def watched(*given, **named):\n    _chaos_agent.hit('file.open')\n"
@@ -160,6 +160,7 @@ def test_what_the_warden_reads_is_no_hit_of_the_target(stage: Stage, pool: Pool)
         hits = [[hit.number for hit in seen.hits if hit.site == "file.open"] for seen in runs]
         assert {seen.started_as for seen in runs} == {"warm"}
         assert hits[0] == hits[1] == hits[2] == list(range(1, len(hits[0]) + 1)) != []
+        assert hits[0] == [1], "the script opens one file"
 
 
 @pytest.mark.parametrize("most", [64, 256])
