@@ -315,13 +315,13 @@ class Facts:
         """The processes that have taken a call of ``method`` since then."""
         return {pid for at_s, pid, what in self.taken if what == method and at_s >= since_s}
 
-    @property
-    def same_deaths(self) -> int:
+    def same_deaths(self, since_s: float = 0.0) -> int:
         """How many workers in a row, up to now, died the same death before their service had started: each had met the same
-        faults and come as far. Not children that met no fault: a launcher may fork as many helpers as it likes. Nor where one
-        of the faults ends: the next worker may be past it."""
+        faults and come as far. Only those that were born after ``since_s``. Not children that met no fault: a launcher may
+        fork as many helpers as it likes. Nor where one of the faults ends: the next worker may be past it."""
         started = self._started()
-        dead = sorted((one for one in self.processes.values() if one.role.startswith("worker") and one.gone_s is not None),
+        dead = sorted((one for one in self.processes.values()
+                       if one.role.startswith("worker") and one.gone_s is not None and one.seen_s >= since_s),
                       key=lambda one: one.gone_s or 0.0, reverse=True)
         count, last = 0, None
         for one in dead:

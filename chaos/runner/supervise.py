@@ -53,7 +53,8 @@ SAME_DEATHS, SAME_DEATHS_EACH = 8, 4
 """So many workers in a row that die the same death before they are ready, in all and for each that there should be: it goes
 on like that."""
 GIVES_UP_WITHIN_S = 1.0
-"""Unless the last of them was the last that its launcher had patience for: it ends then, and needs a moment for it."""
+"""Unless the last of them was the last that its launcher had patience for, or it was told to stop: it ends then, and needs a
+moment for it."""
 READS_AT_A_TIME = 64
 """A target that writes faster than we read must not keep us from looking at the clock: 4 MiB, then back to the loop."""
 
@@ -321,11 +322,13 @@ class Run:
             self._probe()
 
     def _respawns(self) -> bool:
-        """Whether its workers die and are forked again, more often than a launcher tries that gives up in the end."""
+        """Whether its workers die and are forked again, more often than a launcher tries that gives up in the end. One that
+        its case told to stop needs a moment for that: what it forked till then is no loop any longer."""
         facts, expected = self.facts, self.serving.expected
         workers = max(self.request.case.workers, expected.servers if expected else 0)
         enough = max(SAME_DEATHS, SAME_DEATHS_EACH * workers)
-        deaths = facts.same_deaths
+        told_s = facts.told_by_case_s
+        deaths = facts.same_deaths(0.0 if told_s is None else told_s + GIVES_UP_WITHIN_S)
         if deaths < enough:
             return False
         return deaths + facts.starting_workers > enough or self.now() >= facts.last_birth_s + GIVES_UP_WITHIN_S

@@ -174,6 +174,30 @@ def test_what_goes_on_for_ever_is_told_to_stop_first_where_its_case_says_so(stag
     assert {firing.site for firing in seen.fired} == {"thread.spawn", "start.waiting"}
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_launcher_that_its_case_tells_to_stop_has_a_moment_before_its_respawns_are_a_loop(stage: Stage, stops: bool) -> None:
+    fault = Fault("thread.spawn", "raise", ("RuntimeError",), "worker")
+    seen = stage.run(f"""
+    told = []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(0))
+    more = 20
+    while more or not {stops}:
+        if os.fork() == 0:
+            threading.Thread(target=note).start()
+        os.wait()
+        more -= len(told)
+    sys.exit(3)
+    """, fault, Fault("start.waiting", "signal", ("TERM",), None, Hits(1, 1)), limits=LONG)
+    told_s = next(firing.at_s for firing in seen.fired if firing.site == "start.waiting")
+    after = [one for one in seen.processes if one.role.startswith("worker") and one.seen_s > told_s]
+    assert len(after) >= 8
+    if stops:
+        assert seen.ending == Exited(3)
+    else:
+        assert seen.stopped_watching == "respawn"
+        assert seen.elapsed_s > told_s + 1.0
+
+
 def test_a_launcher_that_can_never_go_on_is_not_watched_until_the_deadline(stage: Stage) -> None:
     seen = stage.run("for_ever()", limits=LONG)
     assert isinstance(seen.ending, StillRunning)

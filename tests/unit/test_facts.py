@@ -59,7 +59,7 @@ def test_workers_that_die_go_on_so_once_each_has_and_another_was_forked(
     workers: int, deaths: int, alive: int, goes_on: bool,
 ) -> None:
     facts = dying(facts_of(FOR_GOOD), deaths, alive=alive)
-    assert facts.same_deaths == deaths
+    assert facts.same_deaths() == deaths
     assert respawns(facts, workers) is goes_on
     assert respawns(facts, 1, servers=workers) is goes_on, "of a target that has more than its case says"
 
@@ -74,11 +74,11 @@ def test_a_launcher_that_stays_though_its_workers_died_has_not_given_up(workers:
 
 def test_deaths_of_a_fault_that_ends_are_no_sign_that_it_goes_on() -> None:
     ends = Fault("service.start", "raise", ("RuntimeError",), "worker", Hits(1, 50))
-    assert dying(facts_of(ends), 40).same_deaths == 0
+    assert dying(facts_of(ends), 40).same_deaths() == 0
     both = facts_of(FOR_GOOD, ends)
     for pid in (100, 101):
         fires(both, pid, 1.0, index=1)
-    assert dying(both, 12).same_deaths == 10, "up to now: the first two also met the one that ends"
+    assert dying(both, 12).same_deaths() == 10, "up to now: the first two also met the one that ends"
 
 
 # --- firings ----------------------------------------------------------------------------------------------------------
