@@ -235,21 +235,29 @@ def _announce(how):
 # --- sites -----------------------------------------------------------------------------------------------------------
 
 
-def hit(site, place=""):
-    """This process reached ``site``, which is at ``place``: count it, fire what is armed for this hit. None or (answer,)."""
-    if _zygote:
-        _early.append(("hit", site))
-        return None
-    if unseen:
+def turn(site):
+    """The number of the next hit of ``site`` by this process, and the faults due at it. None where nothing is counted."""
+    if _zygote or unseen:
         return None
     try:
         number = _tally.count(where, site + "@" + role)
-        seen = _recorded[site] = _recorded.get(site, 0) + 1
-        if seen <= RECORDED_HITS:
-            record("hit", site, str(number))
-        due = [fault for fault in _faults if fault[1] == site and _is_due(fault, number)]
+        return number, [fault for fault in _faults if fault[1] == site and _is_due(fault, number)]
     except OSError:
         return None
+
+
+def hit(site, place="", taken=None):
+    """This process reached ``site``, which is at ``place``: count it, or take the ``turn`` that was ``taken`` for it before,
+    and fire what is armed for this hit. None or (answer,)."""
+    if _zygote:
+        _early.append(("hit", site))
+        return None
+    number, due = taken or turn(site) or (0, ())
+    if not number:
+        return None
+    seen = _recorded[site] = _recorded.get(site, 0) + 1
+    if seen <= RECORDED_HITS:
+        record("hit", site, str(number))
     for index, _, _, _, _, action, token, args in due:
         if _debugs:
             import _chaos_debug
@@ -326,14 +334,15 @@ def _on_method(function, site, milestone, where, owner, name):
 
 
 def _on_thread_body(start, site):
+    """Bodies are counted in the order in which their threads are started: which of them comes to run first is chance."""
     def chaos_start(self):
-        run = self.run
+        run, mine = self.run, turn(site)
 
         def chaos_body():
             if _own_packages:
                 import _chaos_calls
                 _chaos_calls.here()
-            answer = hit(site)
+            answer = hit(site, "", mine)
             return run() if answer is None else answer[0]
         self.run = chaos_body
         return start(self)

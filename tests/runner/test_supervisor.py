@@ -175,7 +175,7 @@ def test_what_goes_on_for_ever_is_told_to_stop_first_where_its_case_says_so(stag
 
 
 @pytest.mark.parametrize("stops", [True, False])
-def test_a_launcher_that_its_case_tells_to_stop_has_a_moment_before_its_respawns_are_a_loop(stage: Stage, stops: bool) -> None:
+def test_a_launcher_that_its_case_tells_to_stop_has_a_moment_before_respawns_are_a_loop(stage: Stage, stops: bool) -> None:
     fault = Fault("thread.spawn", "raise", ("RuntimeError",), "worker")
     seen = stage.run(f"""
     told = []
