@@ -260,8 +260,17 @@ def _usual(variant: Variant, profile: Profile) -> tuple[Case, ...]:
     if is_of_oslo(sites):
         left_out = NEARER_IN_OSLO if _at_least(profile, FULL) else OF_A_PLAIN_LAUNCHER
         sites = tuple(site for site in sites if site.name not in left_out)
-    faults = dict.fromkeys(fault for site in sorted(sites, key=_place_of) for fault in _faults(site, base.workers, profile))
-    return tuple(replace(base, faults=(fault,)) for fault in faults)
+    faults = dict.fromkeys(_of_one_worker(fault, site, base.workers) for site in sorted(sites, key=_place_of)
+                           for fault in _faults(site, base.workers, profile))
+    return tuple(replace(base, faults=(fault,)) for fault in faults if fault is not None)
+
+
+def _of_one_worker(fault: Fault, site: Site, workers: int) -> Fault | None:
+    """The second hit of any of several workers is the second of one or the first of another, as it chances: a fault that
+    begins there is planned for the first worker alone. None: it is at the site of another worker."""
+    if workers == 1 or fault.role != "worker" or fault.hits.first == 1:
+        return fault
+    return replace(fault, role=site.role) if site.role == "worker.0" else None
 
 
 def _place_of(site: Site) -> tuple[int, int, str, int, str]:

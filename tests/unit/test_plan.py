@@ -66,6 +66,17 @@ def test_the_full_profile_fails_each_of_the_first_hits_in_turn() -> None:
     assert firsts == {1, 2, 3, 4}
 
 
+@pytest.mark.parametrize(("workers", "second"), [
+    (1, {"worker"}), (2, {"worker.0", "worker.1"}), (3, {"worker.0", "worker.2"})])
+def test_a_later_hit_is_planned_for_one_worker_where_several_race_for_it(workers: int, second: set[str]) -> None:
+    sites = [Site("thread.spawn", f"worker.{slot}", 2, 0.1) for slot in range(workers)]
+    sites += [Site("demo:read,demo:call", f"worker.{slot}", 2, 0.1) for slot in range(workers)]
+    cases = plan(a_variant(*sites, workers=workers), Profile.NIGHTLY)
+    faults = [case.faults[0] for case in cases if case.faults[0].hits == Hits(2, 2)]
+    assert {fault.role for fault in faults if fault.site == "thread.spawn"} == second
+    assert {fault.role for fault in faults if fault.site != "thread.spawn"} == second - {f"worker.{max(1, workers - 1)}"}
+
+
 def test_where_there_are_several_workers_the_last_one_fails_alone_too() -> None:
     sites = [Site("service.start", f"worker.{slot}", 1, 0.1) for slot in (0, 1)]
     roles = {case.faults[0].role for case in plan(a_variant(*sites), Profile.DEFAULT)}
