@@ -19,7 +19,9 @@ from processes import Deadline, watched
 
 OWNER = """
 import sys
+import signal
 from chaos.network.companion import Companion
+signal.signal(signal.SIGINT, signal.default_int_handler)      # whoever started the tests may have it ignored
 with Companion("chaos.network.wirehost") as companion:
     print(companion.pid, companion.folder, flush=True)
     sys.stdin.read()
