@@ -182,9 +182,12 @@ def _reached(index: int, fault: Fault, token: str) -> Iterator[str]:
     word, args = told(fault)
     if word == "note":
         return
-    due = [one for one in (_role(fault.role), _hit(index, fault)) if one and not _is_at_once(fault)]
+    due = " and ".join(one for one in (_role(fault.role), _hit(index, fault)) if one and not _is_at_once(fault))
+    if fault.site == "thread.body":         # asked as its thread is started, see BODY
+        yield from (f"def due_{index}():", f"    return {due or True}", "")
+        due = ""
     yield f"def reached_{index}({OWN_OPEN}):"
-    yield from [f"    if {' and '.join(due)}:"] if due else []
+    yield from [f"    if {due}:"] if due else []
     indent = " " * (8 if due else 4)
     yield from (indent + line for line in ('open(WORK + "/fired", "w").close()', *BODIES[word](token, *args)))
 
@@ -268,9 +271,9 @@ def watch(owner, name, reached{caller}):
     setattr(owner, name, call if real is raw else type(raw)(call))
 '''
 BODY = '''\
-def body(owner, name, reached):                 # what a started thread runs
+def body(owner, name, reached, due):            # what a started thread runs; the order of the starts counts
     def start(self, real=owner.start):
-        self.run = lambda run=self.run: reached() or run()
+        self.run = lambda run=self.run, due=due(): due and reached() or run()
         return real(self)
     owner.start = start
 '''
@@ -356,7 +359,7 @@ def _entry_of(index: int, fault: Fault, place: Place) -> str:
     owner = ".".join(("module", *path))
     what = f"watch({owner}, {name!r}, reached_{index})"
     if fault.site == "thread.body":
-        what = f"body({owner}, {name!r}, reached_{index})"
+        what = f"body({owner}, {name!r}, reached_{index}, due_{index})"
     elif more and "," in fault.site:
         what = f"watch({owner}, {name!r}, reached_{index}, {more})"
     elif more:

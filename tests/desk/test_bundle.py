@@ -35,6 +35,7 @@ from chaos.model import (
 )
 from chaos.prepare import Timing, request_for
 from chaos.target import Target, resolve
+from overtaken import OVERTAKEN
 from processes import Deadline, below, watched
 
 START = "chaos.sample.careless:CarelessService.start"
@@ -226,6 +227,15 @@ def test_a_method_that_its_class_inherits_fails_there_or_does_what_it_does(
     (tmp_path / "own.py").write_text(CALLS.format("; ".join([call] * hit)))
     judged = found(f"own/-/w1/{site}@parent#{hit}=raise:OSError:EADDRINUSE", where=where)
     shown(Target("own", "own:main"), judged, Path(sys.executable), tmp_path, deadline)
+
+
+@pytest.mark.parametrize(("hit", "other"), [("#1", "second"), ("#2", "first")])
+def test_a_body_of_a_thread_is_met_by_the_order_of_the_starts_as_in_chaos(
+    hit: str, other: str, tmp_path: Path, deadline: Deadline,
+) -> None:
+    ends = f"import os\nos._exit(0 if ran == [{other!r}] else 3)\n"
+    target = own(tmp_path, f"ran = []\nsay = ran.append\n{OVERTAKEN}{ends}")
+    shown(target, found(f"own/-/w1/thread.body@parent{hit}=raise:RuntimeError"), Path(sys.executable), tmp_path, deadline)
 
 
 OPENS = """\

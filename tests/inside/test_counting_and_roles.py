@@ -6,6 +6,7 @@ import pytest
 
 from chaos.model import Hits
 from inside.interpreters import SITE, Lab, a_fault
+from overtaken import OVERTAKEN
 
 STORM = """
 import os, sys, threading, spot
@@ -253,31 +254,12 @@ def test_a_fork_that_fails_by_itself_leaves_no_role_taken(lab: Lab) -> None:
     assert [said.fields[1] for said in lab.records("fork")] == ["worker.0"]
 
 
-OVERTAKEN = """
-import threading, spot
-second_runs = threading.Event()
-def held(frame, event, arg):                    # called before a thread runs its first line
-    if threading.current_thread().name == "first":
-        second_runs.wait()
-def say():
-    spot.say(threading.current_thread().name)
-class Second(threading.Thread):
-    def _delete(self):                          # it has run, or what it should have run was left out
-        second_runs.set()
-        super()._delete()
-threading.setprofile(held)
-crowd = [threading.Thread(target=say, name="first"), Second(target=say, name="second")]
-for one in crowd: one.start()
-for one in crowd: one.join()
-"""
-
-
 @pytest.mark.parametrize(("number", "other"), [(1, "second"), (2, "first")])
 def test_bodies_of_threads_are_counted_in_the_order_of_their_starts_not_as_they_come_to_run(
     lab: Lab, number: int, other: str,
 ) -> None:
     lab.arm(a_fault("return", site="thread.body", hits=Hits(number, number)))
-    assert lab.run(OVERTAKEN).split() == [other]
+    assert lab.run(f"from spot import say\n{OVERTAKEN}").split() == [other]
     assert [one.fields[2] for one in lab.records("fired")] == [str(number)]
     assert lab.numbers("thread.body") == [2, 1]
 
