@@ -252,9 +252,10 @@ def hit(site, place="", taken=None):
     if _zygote:
         _early.append(("hit", site))
         return None
-    number, due = taken or turn(site) or (0, ())
-    if not number:
+    taken = taken or turn(site)
+    if taken is None:
         return None
+    number, due = taken
     seen = _recorded[site] = _recorded.get(site, 0) + 1
     if seen <= RECORDED_HITS:
         record("hit", site, str(number))
